@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libkiln-acpi.a
+libkiln_acpi_a_SOURCES =

@@ -1,0 +1,9 @@
+noinst_LIBRARIES += libkiln-base.a
+libkiln_base_a_SOURCES = \
+	%D%/bitmap.c %D%/bitmap.h \
+	%D%/error.c %D%/error.h \
+	%D%/fd.c %D%/fd.h \
+	%D%/intmath.h \
+	%D%/le.h \
+	%D%/lock.h \
+	%D%/log.c %D%/log.h

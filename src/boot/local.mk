@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libkiln-boot.a
+libkiln_boot_a_SOURCES =

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libkiln-bus.a
+libkiln_bus_a_SOURCES =

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libkiln-device.a
+libkiln_device_a_SOURCES =

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libkiln-domain.a
+libkiln_domain_a_SOURCES =

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libkiln-kvm.a
+libkiln_kvm_a_SOURCES =

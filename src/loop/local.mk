@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libkiln-loop.a
+libkiln_loop_a_SOURCES =

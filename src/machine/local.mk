@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libkiln-machine.a
+libkiln_machine_a_SOURCES =

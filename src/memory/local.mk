@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libkiln-memory.a
+libkiln_memory_a_SOURCES =

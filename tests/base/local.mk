@@ -1,0 +1,5 @@
+# Unit tests of the room base; see tests/local.mk for KILN_TEST_LIBS.
+base_tests = tests/base/bitmap-test
+check_PROGRAMS += $(base_tests)
+TESTS += $(base_tests)
+tests_base_bitmap_test_SOURCES = tests/base/bitmap-test.c

@@ -1,0 +1,48 @@
+# How a unit test is added: in tests/ROOM/local.mk
+#   check_PROGRAMS += tests/ROOM/thing-test
+#   tests_ROOM_thing_test_SOURCES = tests/ROOM/thing-test.c
+#   TESTS += tests/ROOM/thing-test
+# Each prints TAP, one line a test, so that every one is counted.  A test needs no root, no network
+# and no KVM, makes its own temporary directory, and waits for events, never for time.
+
+check_LIBRARIES += libkiln-test.a
+libkiln_test_a_SOURCES = tests/lib/kiln-test.c tests/lib/kiln-test.h
+libkiln_test_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+
+KILN_TEST_LIBS = libkiln-test.a $(KILN_ROOM_LIBS) $(CHECK_LIBS) $(KILN_LIBS)
+
+# What a test program is linked with unless it says otherwise.
+LDADD = $(KILN_TEST_LIBS)
+
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh --comments
+TEST_EXTENSIONS = .py .sh
+PY_LOG_DRIVER = $(LOG_DRIVER)
+PY_LOG_COMPILER = $(PYTHON3)
+SH_LOG_DRIVER = $(LOG_DRIVER)
+SH_LOG_COMPILER = $(SHELL)
+AM_TESTS_ENVIRONMENT = \
+	LC_ALL=C; export LC_ALL; \
+	G_DEBUG=fatal-warnings; export G_DEBUG; \
+	MALLOC_PERTURB_=$${MALLOC_PERTURB_-173}; export MALLOC_PERTURB_; \
+	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1; export UBSAN_OPTIONS; \
+	KILN_SRCDIR='$(abs_srcdir)'; export KILN_SRCDIR; \
+	KILN_BUILDDIR='$(abs_builddir)'; export KILN_BUILDDIR; \
+	PYTHON3='$(PYTHON3)'; export PYTHON3; IASL='$(IASL)'; export IASL;
+
+include tests/base/local.mk
+include tests/loop/local.mk
+include tests/state/local.mk
+include tests/domain/local.mk
+include tests/memory/local.mk
+include tests/kvm/local.mk
+include tests/bus/local.mk
+include tests/device/local.mk
+include tests/chardev/local.mk
+include tests/boot/local.mk
+include tests/acpi/local.mk
+include tests/machine/local.mk
+include tests/control/local.mk
+include tests/sandbox/local.mk
+include tests/cli/local.mk
+include tests/fuzz/local.mk
+include tests/testbed/local.mk
