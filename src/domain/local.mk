@@ -1,2 +1,2 @@
 noinst_LIBRARIES += libkiln-domain.a
-libkiln_domain_a_SOURCES =
+libkiln_domain_a_SOURCES = %D%/xml.h
