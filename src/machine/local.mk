@@ -1,2 +1,2 @@
 noinst_LIBRARIES += libkiln-machine.a
-libkiln_machine_a_SOURCES =
+libkiln_machine_a_SOURCES = %D%/machine.h

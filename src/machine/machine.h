@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The guest: what is built from a definition, and what can be done with it.
+ *
+ *   new (build, nothing runs) -> start -> running <-> paused -> finished -> free
+ *
+ * Every function here is called on the main thread, the one that runs the default main context;
+ * none waits for the guest.  vCPU threads tell the main thread what happened through that context.
+ */
+#ifndef KILN_MACHINE_MACHINE_H
+#define KILN_MACHINE_MACHINE_H
+
+#include "chardev/chardev.h"
+#include "domain/domain.h"
+
+#include <glib.h>
+#include <stdint.h>
+
+typedef struct KilnMachine KilnMachine;
+
+/**
+ * KilnMachineState:
+ * @KILN_MACHINE_BUILT: made and not started; start or free may be called
+ * @KILN_MACHINE_RUNNING: vCPUs run
+ * @KILN_MACHINE_PAUSED: no vCPU runs and the guest's clocks stand still; resume goes on
+ * @KILN_MACHINE_SHUTDOWN: as RUNNING, and the power button was pressed
+ * @KILN_MACHINE_CRASHED: as PAUSED, for good: the guest panicked and on_crash says preserve
+ * @KILN_MACHINE_SHUTOFF: finished; vCPU threads are gone; only free, state and outcome may be called
+ *
+ * They correspond to libvirt's virDomainState of the same names (BUILT to NOSTATE).
+ */
+typedef enum {
+    KILN_MACHINE_BUILT,
+    KILN_MACHINE_RUNNING,
+    KILN_MACHINE_PAUSED,
+    KILN_MACHINE_SHUTDOWN,
+    KILN_MACHINE_CRASHED,
+    KILN_MACHINE_SHUTOFF,
+} KilnMachineState;
+
+/**
+ * KilnMachineReason:
+ *
+ * Why the state is what it is; libvirt's reasons (virDomainRunningReason and its kin) can be told
+ * from state and reason together.
+ */
+typedef enum {
+    KILN_REASON_UNKNOWN,
+    KILN_REASON_BOOTED,   /* running: started */
+    KILN_REASON_UNPAUSED, /* running: resumed by the user */
+    KILN_REASON_USER,     /* paused or shutdown: the user asked */
+    KILN_REASON_STARTING, /* paused: start was asked to leave it paused */
+    KILN_REASON_GUEST,    /* shutoff: the guest powered itself off */
+    KILN_REASON_DESTROYED, /* shutoff: killed by the user, or a lifecycle action said destroy */
+    KILN_REASON_PANICKED, /* crashed or shutoff: the guest said that it panicked (pvpanic) */
+    KILN_REASON_CRASHED,  /* running or shutoff: a crash, and on_crash restarted or ended it */
+    KILN_REASON_FAILED,   /* paused or shutoff: KVM or kiln itself cannot go on */
+} KilnMachineReason;
+
+/* How it ended, for exit statuses and logs. */
+typedef enum {
+    KILN_OUTCOME_NONE,      /* not finished */
+    KILN_OUTCOME_POWEROFF,  /* the guest powered itself off */
+    KILN_OUTCOME_DESTROYED, /* killed by the user, or it rebooted and on_reboot says destroy */
+    KILN_OUTCOME_CRASHED,   /* the guest panicked or hit a triple fault that on_crash ends */
+    KILN_OUTCOME_FAILED,    /* kiln or KVM failed; kiln_machine_failure() says why */
+} KilnMachineOutcome;
+
+typedef enum {
+    KILN_EVENT_STATE,    /* state or reason changed */
+    KILN_EVENT_REBOOT,   /* the guest was reset, by itself or by the user, and runs on */
+    KILN_EVENT_PANIC,    /* the guest said that it panicked, whatever on_crash makes of it */
+    KILN_EVENT_FINISHED, /* state is SHUTOFF; the process may end */
+} KilnMachineEvent;
+
+typedef void (*KilnMachineListener)(KilnMachine *machine, KilnMachineEvent event, void *opaque);
+
+/**
+ * KilnMachineOptions:
+ * @kvm_fd: an open /dev/kvm, borrowed; -1 opens it
+ * @console: connect the first serial port to the terminal, whatever the definition says of it
+ */
+typedef struct {
+    int kvm_fd;
+    gboolean console;
+} KilnMachineOptions;
+
+/**
+ * kiln_machine_new:
+ * @domain: (transfer full): validated and with addresses assigned
+ *
+ * Opens all that the definition names (kernel, files, sockets, /dev/kvm), maps guest memory, builds
+ * the board and loads the kernel.  No vCPU runs yet and no thread is started.
+ *
+ * Returns: (nullable): the machine, or NULL with @error set and nothing left behind.
+ */
+KilnMachine *kiln_machine_new(KilnDomain *domain, const KilnMachineOptions *options,
+                              GError **error);
+
+/**
+ * kiln_machine_start:
+ * @paused: build everything up to the first instruction and wait there for resume
+ *
+ * Starts the vCPU threads.  Called once.
+ */
+gboolean kiln_machine_start(KilnMachine *machine, gboolean paused, GError **error);
+
+/**
+ * kiln_machine_free:
+ *
+ * Ends a guest that still runs at once, as if its plug was pulled, and releases everything.
+ */
+void kiln_machine_free(KilnMachine *machine);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KilnMachine, kiln_machine_free)
+
+/* Each fails with KILN_ERROR_STATE, naming the state, when it makes no sense in it. */
+gboolean kiln_machine_pause(KilnMachine *machine, GError **error);
+gboolean kiln_machine_resume(KilnMachine *machine, GError **error);
+/* Presses the ACPI power button; the guest decides what comes of it. */
+gboolean kiln_machine_shutdown(KilnMachine *machine, GError **error);
+/* As shutdown, and the guest is started again when it has powered off. */
+gboolean kiln_machine_reboot(KilnMachine *machine, GError **error);
+/* Presses the reset button: at once, whatever the guest does. */
+gboolean kiln_machine_reset(KilnMachine *machine, GError **error);
+/* Pulls the plug: SHUTOFF with @reason; always works. */
+void kiln_machine_quit(KilnMachine *machine, KilnMachineReason reason);
+
+KilnMachineState kiln_machine_state(const KilnMachine *machine);
+KilnMachineReason kiln_machine_reason(const KilnMachine *machine);
+KilnMachineOutcome kiln_machine_outcome(const KilnMachine *machine);
+/* What failed, NULL unless the outcome or reason is FAILED; owned by the machine. */
+const GError *kiln_machine_failure(const KilnMachine *machine);
+
+/* "running", "paused", …: libvirt's words for the state; "user", "booted", … for the reason. */
+const char *kiln_machine_state_name(KilnMachineState state);
+const char *kiln_machine_reason_name(KilnMachineReason reason);
+
+/**
+ * kiln_machine_listen:
+ *
+ * Calls @listener on the main thread after each event; a listener may call anything here but free.
+ *
+ * Returns: an id for kiln_machine_unlisten(), never 0.
+ */
+guint kiln_machine_listen(KilnMachine *machine, KilnMachineListener listener, void *opaque);
+void kiln_machine_unlisten(KilnMachine *machine, guint id);
+
+/**
+ * kiln_machine_domain:
+ * Returns: (transfer none): the live definition, with run-time values such as pty paths in it.
+ */
+const KilnDomain *kiln_machine_domain(const KilnMachine *machine);
+
+/**
+ * kiln_machine_console:
+ * @name: (nullable): an alias ("serial0"), or NULL for the first serial port
+ *
+ * Returns: (transfer none) (nullable): its character device, or NULL with @error set.
+ */
+KilnChardev *kiln_machine_console(KilnMachine *machine, const char *name, GError **error);
+
+/**
+ * kiln_machine_statistics:
+ *
+ * Returns: (transfer floating): an a{sv} with the keys of libvirt's bulk statistics ("state.state",
+ *   "cpu.time" in ns, "vcpu.current", "vcpu.0.time", "balloon.maximum" in KiB, …) and kiln's own
+ *   ("exits.total", "exits.pio", …).  Reads what the threads publish; waits for nothing.
+ */
+GVariant *kiln_machine_statistics(KilnMachine *machine);
+
+/**
+ * kiln_machine_save / _load:
+ * @stream: the state of every device, vCPU and clock, without guest memory
+ *
+ * Only while PAUSED (save) or BUILT (load).  A loaded stream is hostile: any fault is an error that
+ * names section and field, after which the machine can only be freed.
+ */
+gboolean kiln_machine_save(KilnMachine *machine, GByteArray *stream, GError **error);
+gboolean kiln_machine_load(KilnMachine *machine, const guint8 *stream, gsize length,
+                           GError **error);
+
+#endif
