@@ -1,2 +1,6 @@
 noinst_LIBRARIES += libkiln-state.a
-libkiln_state_a_SOURCES =
+libkiln_state_a_SOURCES = \
+	%D%/format.h \
+	%D%/reader.h \
+	%D%/state.h \
+	%D%/writer.h

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owning a GSource: what the sources of this room are handled by. */
+#ifndef KILN_LOOP_SOURCE_H
+#define KILN_LOOP_SOURCE_H
+
+#include <glib.h>
+
+/**
+ * kiln_source_free:
+ * @source: (nullable) (transfer full): taken out of its context and given up
+ *
+ * When called in the thread that runs the context, or when nobody runs it, the source's callback is
+ * not called again after the return.
+ */
+void kiln_source_free(GSource *source);
+
+#endif
