@@ -1,2 +1,4 @@
 noinst_LIBRARIES += libkiln-memory.a
-libkiln_memory_a_SOURCES =
+libkiln_memory_a_SOURCES = \
+	%D%/layout.c %D%/layout.h \
+	%D%/memory.h
