@@ -20,8 +20,9 @@
 
 #define KILN_LAYOUT_VGA_HOLE     G_GUINT64_CONSTANT(0xa0000)
 #define KILN_LAYOUT_VGA_HOLE_END G_GUINT64_CONSTANT(0xc0000)
-#define KILN_LAYOUT_BIOS_AREA    G_GUINT64_CONSTANT(0xe0000) /* RSDP and SMBIOS are looked for here \
-                                                              */
+#define KILN_LAYOUT_BIOS_AREA                                                                      \
+    G_GUINT64_CONSTANT(0xe0000) /* RSDP and SMBIOS are looked for here                             \
+                                 */
 #define KILN_LAYOUT_BIOS_AREA_END G_GUINT64_CONSTANT(0x100000)
 #define KILN_LAYOUT_ECAM          G_GUINT64_CONSTANT(0xe0000000)
 #define KILN_LAYOUT_ECAM_SIZE     G_GUINT64_CONSTANT(0x10000000)

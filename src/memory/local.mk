@@ -1,4 +1,5 @@
 noinst_LIBRARIES += libkiln-memory.a
 libkiln_memory_a_SOURCES = \
+	%D%/backing.c %D%/backing.h \
 	%D%/layout.c %D%/layout.h \
-	%D%/memory.h
+	%D%/memory.c %D%/memory.h

@@ -1,1 +1,6 @@
 # Unit tests of the room memory; see tests/local.mk for KILN_TEST_LIBS.
+memory_tests = tests/memory/layout-test tests/memory/memory-test
+check_PROGRAMS += $(memory_tests)
+TESTS += $(memory_tests)
+tests_memory_layout_test_SOURCES = tests/memory/layout-test.c
+tests_memory_memory_test_SOURCES = tests/memory/memory-test.c
