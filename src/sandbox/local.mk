@@ -1,2 +1,2 @@
 noinst_LIBRARIES += libkiln-sandbox.a
-libkiln_sandbox_a_SOURCES =
+libkiln_sandbox_a_SOURCES = %D%/sandbox.h
