@@ -1,2 +1,3 @@
 noinst_LIBRARIES += libkiln-boot.a
-libkiln_boot_a_SOURCES =
+libkiln_boot_a_SOURCES = \
+	%D%/boot.h
