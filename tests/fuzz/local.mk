@@ -1,1 +1,25 @@
-# Files of tests/fuzz
+# Fuzz targets: one a parser of what strangers send.  NAME-fuzz.c has LLVMFuzzerTestOneInput(); its
+# corpus is tests/fuzz/corpus/NAME/.  In a usual build each is linked with replay-main.c, which gives
+# it every file of the corpus in `make check`; with --enable-fuzz (CC=clang) it is a libFuzzer
+# program: `tests/fuzz/NAME-fuzz -max_total_time=60 corpus/`.  How one is added:
+#   fuzz_targets += tests/fuzz/NAME-fuzz
+#   tests_fuzz_NAME_fuzz_SOURCES = tests/fuzz/NAME-fuzz.c $(FUZZ_MAIN)
+#   tests_fuzz_NAME_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
+#   EXTRA_DIST += tests/fuzz/corpus/NAME     (the whole directory)
+# (with - in NAME written as _ in the variables).
+fuzz_targets =
+if FUZZ
+FUZZ_MAIN =
+FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+FUZZ_MAIN = tests/fuzz/replay-main.c
+FUZZ_LDFLAGS = $(AM_LDFLAGS)
+TESTS += $(fuzz_targets)
+endif
+check_PROGRAMS += $(fuzz_targets)
+
+fuzz_targets += tests/fuzz/state-reader-fuzz
+tests_fuzz_state_reader_fuzz_SOURCES = tests/fuzz/state-reader-fuzz.c \
+	tests/lib/state-sample.c tests/lib/state-sample.h $(FUZZ_MAIN)
+tests_fuzz_state_reader_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/state-reader
