@@ -1,7 +1,8 @@
 noinst_LIBRARIES += libkiln-bus.a
 libkiln_bus_a_SOURCES = \
-	%D%/device.h \
-	%D%/irq.h \
-	%D%/pci-bus.h \
-	%D%/pci.h \
-	%D%/space.h
+	%D%/device.c %D%/device.h \
+	%D%/irq.c %D%/irq.h \
+	%D%/pci.c %D%/pci.h \
+	%D%/pci-bus.c %D%/pci-bus.h \
+	%D%/reclaim.c %D%/reclaim.h \
+	%D%/space.c %D%/space.h

@@ -103,6 +103,15 @@ gboolean kiln_pci_bus_add(KilnPciBus *bus, KilnPciDevice *pci, uint8_t devfn, GE
 /* Takes @pci off its bus (if on one): BARs unmapped, pin low.  Control thread, no lock held. */
 void kiln_pci_bus_remove(KilnPciDevice *pci);
 
+/* Of which host it is a part. */
+KilnPciHost *kiln_pci_bus_host(KilnPciBus *bus);
+
+/* @bridge's bus number registers changed: secondary and subordinate.  Any thread. */
+void kiln_pci_bus_set_numbers(KilnPciBus *bus, uint8_t secondary, uint8_t subordinate);
+
+/* The pin (0 to 3) of the function at @devfn changed: through the bridges to the router. */
+void kiln_pci_bus_intx(KilnPciBus *bus, uint8_t devfn, unsigned pin, gboolean level);
+
 /* The function at @devfn, or NULL.  Borrowed. */
 KilnPciDevice *kiln_pci_bus_at(KilnPciBus *bus, uint8_t devfn);
 

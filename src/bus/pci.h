@@ -75,6 +75,7 @@ struct KilnPciDevice {
     const KilnPciOps *ops; /* (nullable) */
     KilnPciBus *bus;       /* (nullable): set while on a bus */
     uint8_t devfn;         /* valid while on a bus */
+    KilnPciBus *secondary; /* (nullable): behind a type 1 header, once kiln_pci_bus_new() */
     uint16_t config_size;  /* 256 or 4096 */
     uint8_t *config;       /* (owned) (lock): @config_size bytes, as the guest reads them */
     uint8_t *write_mask;   /* (owned): bits that a guest's write replaces */
