@@ -3,8 +3,10 @@
  * Interrupts and doorbells without a system call: the GSI routing table, irqfds, ioeventfds.
  *
  * GSIs 0-23 are the pins of PICs and IOAPIC, as KVM routes them from the start.  Those from 24 up
- * are messages (MSI), allocated here.  KVM takes the routing table whole and waits for a grace
- * period each time, so changes are collected and sent by one kiln_irq_commit().
+ * are messages (MSI), allocated here.  GSI n is pin n of the IOAPIC, GSI 0 of the PIT too: unlike
+ * on a PC, IRQ 0 is not moved to pin 2, and the MADT has no override that says so.  KVM takes the
+ * routing table whole and waits for a grace period each time, so changes are collected and sent by
+ * one kiln_irq_commit().
  *
  * allocate -> set -> commit -> irqfd … -> (mask: remove irqfd, unmask: set, commit, irqfd) -> free
  */

@@ -3,8 +3,11 @@ libkiln_kvm_a_SOURCES = \
 	%D%/cpu-features.h \
 	%D%/cpu-models.h \
 	%D%/cpuid.h \
-	%D%/irq.h \
-	%D%/kvm.h \
+	%D%/irq.c %D%/irq.h \
+	%D%/kvm.c %D%/kvm.h \
+	%D%/msr.c %D%/msr.h \
 	%D%/topology.c %D%/topology.h \
-	%D%/vcpu.h \
-	%D%/vm.h
+	%D%/vcpu.c %D%/vcpu.h \
+	%D%/vcpu-error.c %D%/vcpu-error.h \
+	%D%/vcpu-start.c %D%/vcpu-start.h \
+	%D%/vm.c %D%/vm.h

@@ -153,6 +153,14 @@ void kiln_vcpu_kick(KilnVcpu *vcpu);
 /* The signal that kicks are made of: not to be blocked in vCPU threads, nor used for aught else. */
 int kiln_vcpu_kick_signal(void);
 
+/**
+ * kiln_vcpu_was_paused:
+ *
+ * Tells a guest that uses kvmclock that it was stopped, so that its lockup detectors hold still.
+ * While the vCPU does not run.
+ */
+void kiln_vcpu_was_paused(KilnVcpu *vcpu);
+
 /* Injects a non-maskable interrupt.  Any thread. */
 gboolean kiln_vcpu_nmi(KilnVcpu *vcpu, GError **error);
 

@@ -53,6 +53,13 @@ int kiln_vm_add_slot(KilnVm *vm, KilnGpa gpa, uint64_t size, void *host, uint32_
 gboolean kiln_vm_remove_slot(KilnVm *vm, int slot, GError **error);
 
 /**
+ * kiln_vm_reset:
+ *
+ * PICs, IOAPIC and PIT are as after power-on.  No vCPU runs meanwhile.
+ */
+gboolean kiln_vm_reset(KilnVm *vm, GError **error);
+
+/**
  * kiln_vm_set_irq_line:
  * @gsi: 0-23, a pin of the IOAPIC (0-15 of the PICs also)
  * @level: TRUE for high

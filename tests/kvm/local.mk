@@ -1,1 +1,20 @@
-# Files of tests/kvm
+# Unit tests of the room kvm, without KVM: NAME-test, in `make check`.
+# Tiny guests on /dev/kvm: NAME-kvm, in `make check-kvm`; each skips itself, with the reason, where
+# /dev/kvm cannot be used.
+kvm_tests = tests/kvm/topology-test
+check_PROGRAMS += $(kvm_tests)
+TESTS += $(kvm_tests)
+tests_kvm_topology_test_SOURCES = tests/kvm/topology-test.c
+
+kvm_guest_tests = tests/kvm/vcpu-kvm
+check_PROGRAMS += $(kvm_guest_tests)
+KVM_TESTS += $(kvm_guest_tests)
+tests_kvm_vcpu_kvm_SOURCES = tests/kvm/vcpu-kvm.c tests/kvm/guest.c tests/kvm/guest.h
+
+# Never true: it makes automake write the rules that run one of KVM_TESTS.
+if KVM_TESTS_IN_CHECK
+TESTS += $(KVM_TESTS)
+endif
+check-kvm: $(KVM_TESTS)
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(KVM_TESTS)'
+.PHONY: check-kvm
