@@ -21,9 +21,9 @@ void kiln_call_later(GMainContext *context, KilnCallFunc func, gpointer data);
 /**
  * kiln_call_wait:
  *
- * As kiln_call_later, but returns when @func has returned.  In the thread that runs @context (or if
- * nobody runs it, as before its loop is started) @func is called at once, from here.  The caller
- * holds no lock that @context's thread might take.
+ * As kiln_call_later, but returns when @func has returned.  In the thread that runs @context, @func
+ * is called at once, from here.  Another thread waits until somebody runs @context, so not before
+ * its loop is sure to run, nor after it ends; it holds no lock that @context's thread might take.
  */
 void kiln_call_wait(GMainContext *context, KilnCallFunc func, gpointer data);
 

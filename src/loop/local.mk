@@ -1,9 +1,9 @@
 noinst_LIBRARIES += libkiln-loop.a
 libkiln_loop_a_SOURCES = \
-	%D%/call.h \
-	%D%/event.h \
-	%D%/fd-source.h \
-	%D%/signal.h \
-	%D%/source.h \
-	%D%/thread.h \
-	%D%/timer.h
+	%D%/call.c %D%/call.h \
+	%D%/event.c %D%/event.h \
+	%D%/fd-source.c %D%/fd-source.h \
+	%D%/signal.c %D%/signal.h \
+	%D%/source.c %D%/source.h \
+	%D%/thread.c %D%/thread.h \
+	%D%/timer.c %D%/timer.h

@@ -1,1 +1,6 @@
-# Unit tests of the room loop; see tests/local.mk for KILN_TEST_LIBS.
+# Unit tests of the room loop.
+loop_tests = tests/loop/source-test tests/loop/thread-test
+check_PROGRAMS += $(loop_tests)
+TESTS += $(loop_tests)
+tests_loop_source_test_SOURCES = tests/loop/source-test.c
+tests_loop_thread_test_SOURCES = tests/loop/thread-test.c
