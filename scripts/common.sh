@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# What the scripts here share.  Sourced, never run.
+
+# shellcheck disable=SC2034 # used by who sources it
+KILN_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# Everything said to the user goes to standard error: standard output belongs to the command that
+# runs inside the testbed.
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+die() {
+    say "$*"
+    exit 1
+}
+
+# as_root COMMAND...: some steps need root; a developer has sudo, CI's machine is root already.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "needs root for '$*', and there is no sudo"
+    fi
+}
+
+# long_step "what it does" COMMAND...: runs it with its output in a log, shows that it is alive and
+# how long it took, and shows the log's end if it failed.
+long_step() {
+    local what=$1 log start=$SECONDS pid status=0
+    shift
+    log=$(mktemp "${TMPDIR:-/tmp}/kiln-step.XXXXXX")
+    "$@" >"$log" 2>&1 </dev/null &
+    pid=$!
+    say "$what ..."
+    while kill -0 "$pid" 2>/dev/null; do
+        # Waits for the process or for ten seconds, whichever is first.
+        timeout 10 tail --pid="$pid" -f /dev/null || true
+        if kill -0 "$pid" 2>/dev/null; then
+            say "  $((SECONDS - start)) s: $(tail -n 1 "$log" | cut -c1-100 | tr -cd '[:print:]')"
+        fi
+    done
+    wait "$pid" || status=$?
+    if [ "$status" -ne 0 ]; then
+        tail -n 60 "$log" >&2
+        say "$what: failed with status $status after $((SECONDS - start)) s"
+    else
+        say "$what: done in $((SECONDS - start)) s"
+    fi
+    rm -f "$log"
+    return "$status"
+}
