@@ -6,9 +6,9 @@
  *     -> place: patched for one guest address, for direct boot
  *     -> handed out as they are: firmware's table loader follows the same list (fw_cfg)
  *
- * What the tables promise, and the board has to keep: SCI_EN always reads 1 (there is no SMI
- * command), the PM timer has 24 bits, the SCI is level-triggered and active high at its own GSI,
- * INTx lines arrive at the GSIs of @pci_gsi in IOAPIC mode.
+ * What the tables promise, and the board has to keep: without @smi_cmd, SCI_EN is set from the
+ * start; the PM timer has 24 bits, the SCI is level-triggered and active high at its own GSI, INTx
+ * lines arrive at the GSIs of @pci_gsi in IOAPIC mode.
  */
 #ifndef KILN_ACPI_TABLES_H
 #define KILN_ACPI_TABLES_H
@@ -56,8 +56,11 @@ typedef struct {
 
     uint16_t pm_base;      /* 0x600: PM1a event +0, control +4, timer +8, GPE0 +0x20 (16 bytes) */
     uint8_t sci_irq;       /* 9 */
-    uint8_t s5_sleep_type; /* SLP_TYP of soft off: 0 */
-    uint8_t pit_gsi;       /* where the PIT's IRQ 0 arrives: 2, or 0 for no override */
+    uint8_t s5_sleep_type; /* SLP_TYP of soft off: 7 (ICH9 datasheet 316972-004 §13.8.3.3) */
+    uint8_t pit_gsi;  /* where the PIT's IRQ 0 arrives: 0, as KVM routes it from the start, or 2 */
+    uint16_t smi_cmd; /* port that takes the next two; 0: ACPI mode is on from the start */
+    uint8_t acpi_enable;
+    uint8_t acpi_disable;
 
     guint coms;      /* bit n: COM(n+1) is there */
     int console_com; /* the serial console that SPCR tells of, 0 to 3, or KILN_ACPI_NO_COM */
