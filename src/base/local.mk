@@ -6,4 +6,6 @@ libkiln_base_a_SOURCES = \
 	%D%/intmath.h \
 	%D%/le.h \
 	%D%/lock.h \
-	%D%/log.c %D%/log.h
+	%D%/log.c %D%/log.h \
+	%D%/module.c %D%/module.h \
+	%D%/unix-socket.c %D%/unix-socket.h

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* See module.h. */
+#include "base/module.h"
+
+#include "base/error.h"
+
+#include <dlfcn.h>
+#include <unistd.h>
+
+/* Returns: (transfer full): the path of @file. */
+static char *
+find(const char *file)
+{
+    g_autofree char *executable = g_file_read_link("/proc/self/exe", NULL);
+    g_autofree char *directory = executable != NULL ? g_path_get_dirname(executable) : NULL;
+    g_autofree char *beside = directory != NULL ? g_build_filename(directory, file, NULL) : NULL;
+
+    if (beside != NULL && access(beside, R_OK) == 0)
+        return g_steal_pointer(&beside);
+    return g_build_filename(KILN_MODULE_DIR, file, NULL);
+}
+
+const void *
+kiln_module_load(const char *file, const char *symbol, GError **error)
+{
+    g_autofree char *path = find(file);
+    void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    const void *table = module != NULL ? dlsym(module, symbol) : NULL;
+
+    if (table == NULL)
+        kiln_error_set(error, KILN_ERROR_FAILED, "cannot load the module '%s': %s", path,
+                       dlerror());
+    return table;
+}
