@@ -5,6 +5,6 @@ libkiln_acpi_a_SOURCES = \
 	%D%/dsdt.c %D%/dsdt.h \
 	%D%/fadt.c %D%/fadt.h \
 	%D%/resources.c %D%/resources.h \
-	%D%/smbios.h \
+	%D%/smbios.c %D%/smbios.h \
 	%D%/tables.c %D%/tables.h \
 	%D%/topology.c %D%/topology.h

@@ -110,7 +110,9 @@ gboolean kiln_smbios_anchor_32(const KilnSmbios *smbios, uint64_t gpa,
  * kiln_smbios_image:
  * @gpa: a 16-byte boundary in 0xf0000-0xfffff, where guests look
  *
- * Returns: (transfer full): entry points and structures as they are to be copied to @gpa.
+ * Returns: (transfer full): entry points and structures as they are to be copied to @gpa.  Long OEM
+ *   strings can make it larger than the space there, which is for the caller to see: entry points
+ *   alone may then go there, and the structures anywhere.
  */
 GByteArray *kiln_smbios_image(const KilnSmbios *smbios, uint64_t gpa);
 
