@@ -167,32 +167,6 @@ struct KilnStruct {
         .path = NULL                                                                               \
     }
 
-/* The trio of a family, as every family header declares it and its .c defines it. */
-#define KILN_FAMILY_DECLARE(Type, name)                                                            \
-    extern const KilnStruct kiln_##name##_struct;                                                  \
-    Type *kiln_##name##_parse(KilnXmlNode *node, KilnFaults *faults);                              \
-    void kiln_##name##_format(const Type *object, KilnXmlWriter *writer,                           \
-                              KilnDomainFormatFlags flags);                                        \
-    void kiln_##name##_free(Type *object);                                                         \
-    G_DEFINE_AUTOPTR_CLEANUP_FUNC(Type, kiln_##name##_free)
-
-#define KILN_FAMILY_DEFINE(Type, name, element)                                                    \
-    Type *kiln_##name##_parse(KilnXmlNode *node, KilnFaults *faults)                               \
-    {                                                                                              \
-        return kiln_struct_parse(&kiln_##name##_struct, node, faults);                             \
-    }                                                                                              \
-    void kiln_##name##_format(const Type *object, KilnXmlWriter *writer,                           \
-                              KilnDomainFormatFlags flags)                                         \
-    {                                                                                              \
-        kiln_xml_start(writer, element);                                                           \
-        kiln_struct_format(&kiln_##name##_struct, object, writer, flags);                          \
-        kiln_xml_end(writer);                                                                      \
-    }                                                                                              \
-    void kiln_##name##_free(Type *object)                                                          \
-    {                                                                                              \
-        kiln_struct_free(&kiln_##name##_struct, object);                                           \
-    }
-
 /**
  * kiln_struct_new:
  * Returns: (transfer full): an empty object of @type, its lists there and empty.

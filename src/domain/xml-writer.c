@@ -272,6 +272,14 @@ kiln_xml_subtree(KilnXmlWriter *writer, const KilnXmlNode *node)
     write_kept(writer, node, NULL, FALSE);
 }
 
+void
+kiln_xml_subtree_content(KilnXmlWriter *writer, const KilnXmlNode *node)
+{
+    write_attributes(writer, node, NULL, FALSE);
+    if (!is_blank(node->text))
+        writer->has_text = TRUE;
+}
+
 char *
 kiln_xml_writer_finish(KilnXmlWriter *writer)
 {

@@ -28,6 +28,8 @@ void kiln_xml_text_element(KilnXmlWriter *writer, const char *name, const char *
  * Comments and processing instructions are not kept.
  */
 void kiln_xml_subtree(KilnXmlWriter *writer, const KilnXmlNode *node);
+/* The attributes and content of a kept element, whose tags the caller starts and ends. */
+void kiln_xml_subtree_content(KilnXmlWriter *writer, const KilnXmlNode *node);
 /**
  * kiln_xml_writer_finish:
  * Returns: (transfer full): the text; every element must be ended.
