@@ -1,1 +1,2 @@
-# Files of schemas
+# The D-Bus interface; the glue is made in src/control.
+dist_pkgschema_DATA += %D%/org.kiln.VM1.xml

@@ -14,7 +14,10 @@ find(const char *file)
     g_autofree char *executable = g_file_read_link("/proc/self/exe", NULL);
     g_autofree char *directory = executable != NULL ? g_path_get_dirname(executable) : NULL;
     g_autofree char *beside = directory != NULL ? g_build_filename(directory, file, NULL) : NULL;
+    const char *given = g_getenv("KILN_MODULE_DIR");
 
+    if (given != NULL && *given != '\0')
+        return g_build_filename(given, file, NULL);
     if (beside != NULL && access(beside, R_OK) == 0)
         return g_steal_pointer(&beside);
     return g_build_filename(KILN_MODULE_DIR, file, NULL);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Parts of the program that only some need, with libraries that a plain guest's process should not
- * map: shared objects beside the executable (in a build tree) or in KILN_MODULE_DIR.  A module uses
- * the program's own symbols, and exports one table of functions.
+ * map: shared objects in the directory that the environment variable KILN_MODULE_DIR names, else
+ * beside the executable (in a build tree), else where they were installed.  A module uses the
+ * program's own symbols, and exports one table of functions.
  */
 #ifndef KILN_BASE_MODULE_H
 #define KILN_BASE_MODULE_H

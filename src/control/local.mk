@@ -1,1 +1,24 @@
-# Files of src/control
+# The control socket (in the program), and its D-Bus server (a module, loaded with the first client).
+noinst_LIBRARIES += libkiln-control.a libkiln-vm1-glue.a
+libkiln_control_a_SOURCES = \
+	%D%/listener.c %D%/listener.h \
+	%D%/module.h \
+	%D%/paths.c %D%/paths.h
+
+# Both ends of the interface, generated.
+vm1_glue = %D%/vm1-glue.c %D%/vm1-glue.h
+BUILT_SOURCES += $(vm1_glue)
+CLEANFILES += $(vm1_glue)
+nodist_libkiln_vm1_glue_a_SOURCES = $(vm1_glue)
+libkiln_vm1_glue_a_SOURCES = %D%/dbus-error.c %D%/dbus-error.h
+libkiln_vm1_glue_a_CFLAGS = $(AM_CFLAGS) $(GIO_CFLAGS) -fPIC -Wno-error -w
+
+%D%/vm1-glue.c: schemas/org.kiln.VM1.xml
+	$(AM_V_GEN)$(MKDIR_P) %D% && $(GDBUS_CODEGEN) --interface-prefix org.kiln. \
+		--c-namespace KilnDbus --c-generate-autocleanup all --output $@ --body $<
+%D%/vm1-glue.h: schemas/org.kiln.VM1.xml
+	$(AM_V_GEN)$(MKDIR_P) %D% && $(GDBUS_CODEGEN) --interface-prefix org.kiln. \
+		--c-namespace KilnDbus --c-generate-autocleanup all --output $@ --header $<
+
+# For those who make one file and not all.
+%D%/libkiln_vm1_glue_a-vm1-glue.$(OBJEXT): $(vm1_glue)
