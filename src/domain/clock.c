@@ -14,24 +14,24 @@ static const char *const track_names[] = { NULL, "boot", "guest", "wall", "realt
 static const char *const tsc_names[] = { NULL, "auto", "native", "emulate", "paravirt", "smpsafe" };
 
 static const KilnField timer_fields[] = {
-    KILN_FIELD_ENUM(KilnTimer, name, "@name", timer_names, .flags = KILN_FIELD_REQUIRED),
-    KILN_FIELD_SWITCH(KilnTimer, present, "@present", YESNO),
-    KILN_FIELD_ENUM(KilnTimer, tickpolicy, "@tickpolicy", tick_names),
-    KILN_FIELD_ENUM(KilnTimer, track, "@track", track_names),
-    KILN_FIELD_UINT(KilnTimer, frequency_hz, "@frequency", 0, G_MAXUINT64),
-    KILN_FIELD_ENUM(KilnTimer, mode, "@mode", tsc_names),
-    KILN_FIELD_UINT(KilnTimer, catchup_threshold, "catchup@threshold", 0, G_MAXUINT32),
-    KILN_FIELD_UINT(KilnTimer, catchup_slew, "catchup@slew", 0, G_MAXUINT32),
-    KILN_FIELD_UINT(KilnTimer, catchup_limit, "catchup@limit", 0, G_MAXUINT32),
+    KILN_FIELD_ENUM(KilnDomainTimer, name, "@name", timer_names, .flags = KILN_FIELD_REQUIRED),
+    KILN_FIELD_SWITCH(KilnDomainTimer, present, "@present", YESNO),
+    KILN_FIELD_ENUM(KilnDomainTimer, tickpolicy, "@tickpolicy", tick_names),
+    KILN_FIELD_ENUM(KilnDomainTimer, track, "@track", track_names),
+    KILN_FIELD_UINT(KilnDomainTimer, frequency_hz, "@frequency", 0, G_MAXUINT64),
+    KILN_FIELD_ENUM(KilnDomainTimer, mode, "@mode", tsc_names),
+    KILN_FIELD_UINT(KilnDomainTimer, catchup_threshold, "catchup@threshold", 0, G_MAXUINT32),
+    KILN_FIELD_UINT(KilnDomainTimer, catchup_slew, "catchup@slew", 0, G_MAXUINT32),
+    KILN_FIELD_UINT(KilnDomainTimer, catchup_limit, "catchup@limit", 0, G_MAXUINT32),
     KILN_FIELD_END,
 };
-static const KilnStruct timer_struct = { sizeof(KilnTimer), timer_fields, NULL };
+static const KilnStruct timer_struct = { sizeof(KilnDomainTimer), timer_fields, NULL };
 
 /* adjustment='reset', or a number of seconds */
 static void
 adjustment_parse(void *member, KilnXmlNode *node, KilnFaults *faults)
 {
-    KilnClock *clock = member;
+    KilnDomainClock *clock = member;
     const char *text = kiln_xml_take_attribute(node, "adjustment");
 
     if (text == NULL)
@@ -48,7 +48,7 @@ adjustment_parse(void *member, KilnXmlNode *node, KilnFaults *faults)
 static gboolean
 adjustment_present(const void *member)
 {
-    const KilnClock *clock = member;
+    const KilnDomainClock *clock = member;
 
     return clock->adjustment_reset || clock->adjustment_s.set;
 }
@@ -56,7 +56,7 @@ adjustment_present(const void *member)
 static void
 adjustment_format(const void *member, KilnXmlWriter *writer, KilnDomainFormatFlags flags)
 {
-    const KilnClock *clock = member;
+    const KilnDomainClock *clock = member;
 
     if (clock->adjustment_reset)
         kiln_xml_attribute(writer, "adjustment", "reset");
@@ -72,19 +72,19 @@ static const KilnFieldOps adjustment_ops = {
 };
 
 static const KilnField clock_fields[] = {
-    KILN_FIELD_ENUM(KilnClock, offset, "@offset", offset_names),
+    KILN_FIELD_ENUM(KilnDomainClock, offset, "@offset", offset_names),
     { .path = "", .kind = KILN_KIND_CUSTOM, .offset = 0, .ops = &adjustment_ops },
-    KILN_FIELD_ENUM(KilnClock, basis, "@basis", basis_names),
-    KILN_FIELD_STRING(KilnClock, timezone, "@timezone"),
-    KILN_FIELD_UINT(KilnClock, start_s, "@start", 0, G_MAXUINT64),
-    KILN_FIELD_LIST(KilnClock, timers, "timer", &timer_struct),
+    KILN_FIELD_ENUM(KilnDomainClock, basis, "@basis", basis_names),
+    KILN_FIELD_STRING(KilnDomainClock, timezone, "@timezone"),
+    KILN_FIELD_UINT(KilnDomainClock, start_s, "@start", 0, G_MAXUINT64),
+    KILN_FIELD_LIST(KilnDomainClock, timers, "timer", &timer_struct),
     KILN_FIELD_END,
 };
 
 static void
 clock_check(void *object, KilnXmlNode *node, KilnFaults *faults)
 {
-    const KilnClock *clock = object;
+    const KilnDomainClock *clock = object;
     guint seen = 0;
 
     if (clock->offset == KILN_CLOCK_TIMEZONE && clock->timezone == NULL)
@@ -92,7 +92,7 @@ clock_check(void *object, KilnXmlNode *node, KilnFaults *faults)
     if (clock->offset == KILN_CLOCK_ABSOLUTE && !clock->start_s.set)
         kiln_fault_add(faults, KILN_FAULT_XML, node, "start", "this attribute is missing");
     for (guint i = 0; i < clock->timers->len; i++) {
-        const KilnTimer *timer = g_ptr_array_index(clock->timers, i);
+        const KilnDomainTimer *timer = g_ptr_array_index(clock->timers, i);
 
         if (timer->name != KILN_TIMER_ABSENT && (seen & 1u << timer->name) != 0)
             kiln_fault_add(faults, KILN_FAULT_XML, node, NULL,
@@ -101,13 +101,13 @@ clock_check(void *object, KilnXmlNode *node, KilnFaults *faults)
     }
 }
 
-const KilnStruct kiln_clock_struct = { sizeof(KilnClock), clock_fields, clock_check };
+const KilnStruct kiln_clock_struct = { sizeof(KilnDomainClock), clock_fields, clock_check };
 
-const KilnTimer *
-kiln_clock_timer(const KilnClock *clock, KilnTimerName name)
+const KilnDomainTimer *
+kiln_clock_timer(const KilnDomainClock *clock, KilnTimerName name)
 {
     for (guint i = 0; i < clock->timers->len; i++) {
-        const KilnTimer *timer = g_ptr_array_index(clock->timers, i);
+        const KilnDomainTimer *timer = g_ptr_array_index(clock->timers, i);
 
         if (timer->name == name)
             return timer;

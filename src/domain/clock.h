@@ -65,7 +65,7 @@ typedef struct {
     KilnUint frequency_hz; /* of the TSC */
     KilnTscMode mode;
     KilnUint catchup_threshold, catchup_slew, catchup_limit;
-} KilnTimer;
+} KilnDomainTimer;
 
 typedef struct {
     KilnClockOffset offset;
@@ -74,8 +74,8 @@ typedef struct {
     KilnClockBasis basis;
     char *timezone;    /* (owned) (nullable) */
     KilnUint start_s;  /* absolute: seconds since 1970 UTC */
-    GPtrArray *timers; /* (owned) of KilnTimer, each name once */
-} KilnClock;
+    GPtrArray *timers; /* (owned) of KilnDomainTimer, each name once */
+} KilnDomainClock;
 
 extern const KilnStruct kiln_clock_struct;
 
@@ -83,6 +83,6 @@ extern const KilnStruct kiln_clock_struct;
  * kiln_clock_timer:
  * Returns: (nullable): the timer called @name, owned by @clock.
  */
-const KilnTimer *kiln_clock_timer(const KilnClock *clock, KilnTimerName name);
+const KilnDomainTimer *kiln_clock_timer(const KilnDomainClock *clock, KilnTimerName name);
 
 #endif

@@ -20,7 +20,7 @@ typedef struct {
     KilnSwitch enabled;
     KilnSwitch hotpluggable;
     KilnUint order; /* of plugging in, from 1 */
-} KilnVcpu;
+} KilnDomainVcpu;
 
 /* <vcpu> and <vcpus> */
 typedef struct {
@@ -28,63 +28,63 @@ typedef struct {
     KilnBitmap *cpuset; /* (owned) (nullable) host CPUs on which all threads run by default */
     KilnUint current;   /* how many are there at start; absent is @count */
     KilnUint count;     /* absent is 1 */
-    GPtrArray *list;    /* (owned) of KilnVcpu */
+    GPtrArray *list;    /* (owned) of KilnDomainVcpu */
 } KilnVcpus;
 
 typedef enum {
-    KILN_CPU_MODE_ABSENT, /* custom if there is a model, else kiln's default */
-    KILN_CPU_MODE_CUSTOM,
-    KILN_CPU_MODE_HOST_MODEL,
-    KILN_CPU_MODE_HOST_PASSTHROUGH,
-    KILN_CPU_MODE_MAXIMUM,
-} KilnCpuMode;
+    KILN_DOMAIN_CPU_MODE_ABSENT, /* custom if there is a model, else kiln's default */
+    KILN_DOMAIN_CPU_MODE_CUSTOM,
+    KILN_DOMAIN_CPU_MODE_HOST_MODEL,
+    KILN_DOMAIN_CPU_MODE_HOST_PASSTHROUGH,
+    KILN_DOMAIN_CPU_MODE_MAXIMUM,
+} KilnDomainCpuMode;
 
 typedef enum {
-    KILN_CPU_MATCH_ABSENT, /* exact */
-    KILN_CPU_MATCH_MINIMUM,
-    KILN_CPU_MATCH_EXACT,
-    KILN_CPU_MATCH_STRICT,
-} KilnCpuMatch;
+    KILN_DOMAIN_CPU_MATCH_ABSENT, /* exact */
+    KILN_DOMAIN_CPU_MATCH_MINIMUM,
+    KILN_DOMAIN_CPU_MATCH_EXACT,
+    KILN_DOMAIN_CPU_MATCH_STRICT,
+} KilnDomainCpuMatch;
 
 typedef enum {
-    KILN_CPU_CHECK_ABSENT,
-    KILN_CPU_CHECK_NONE,
-    KILN_CPU_CHECK_PARTIAL,
-    KILN_CPU_CHECK_FULL,
-} KilnCpuCheck;
+    KILN_DOMAIN_CPU_CHECK_ABSENT,
+    KILN_DOMAIN_CPU_CHECK_NONE,
+    KILN_DOMAIN_CPU_CHECK_PARTIAL,
+    KILN_DOMAIN_CPU_CHECK_FULL,
+} KilnDomainCpuCheck;
 
 typedef enum {
-    KILN_CPU_FALLBACK_ABSENT, /* allow */
-    KILN_CPU_FALLBACK_ALLOW,
-    KILN_CPU_FALLBACK_FORBID,
-} KilnCpuFallback;
+    KILN_DOMAIN_CPU_FALLBACK_ABSENT, /* allow */
+    KILN_DOMAIN_CPU_FALLBACK_ALLOW,
+    KILN_DOMAIN_CPU_FALLBACK_FORBID,
+} KilnDomainCpuFallback;
 
 typedef enum {
-    KILN_CPU_FEATURE_ABSENT,   /* require */
-    KILN_CPU_FEATURE_FORCE,    /* shown to the guest whether the host has it or not */
-    KILN_CPU_FEATURE_REQUIRE,  /* the guest does not start on a host without it */
-    KILN_CPU_FEATURE_OPTIONAL, /* shown if the host has it */
-    KILN_CPU_FEATURE_DISABLE,  /* hidden */
-    KILN_CPU_FEATURE_FORBID,   /* the guest does not start on a host that has it */
-} KilnCpuFeaturePolicy;
+    KILN_DOMAIN_CPU_FEATURE_ABSENT,   /* require */
+    KILN_DOMAIN_CPU_FEATURE_FORCE,    /* shown to the guest whether the host has it or not */
+    KILN_DOMAIN_CPU_FEATURE_REQUIRE,  /* the guest does not start on a host without it */
+    KILN_DOMAIN_CPU_FEATURE_OPTIONAL, /* shown if the host has it */
+    KILN_DOMAIN_CPU_FEATURE_DISABLE,  /* hidden */
+    KILN_DOMAIN_CPU_FEATURE_FORBID,   /* the guest does not start on a host that has it */
+} KilnDomainCpuFeaturePolicy;
 
 typedef struct {
-    KilnCpuFeaturePolicy policy;
+    KilnDomainCpuFeaturePolicy policy;
     char *name; /* (owned) */
-} KilnCpuFeature;
+} KilnDomainCpuFeature;
 
 typedef enum {
-    KILN_CPU_CACHE_ABSENT,
-    KILN_CPU_CACHE_EMULATE,
-    KILN_CPU_CACHE_PASSTHROUGH,
-    KILN_CPU_CACHE_DISABLE,
-} KilnCpuCacheMode;
+    KILN_DOMAIN_CPU_CACHE_ABSENT,
+    KILN_DOMAIN_CPU_CACHE_EMULATE,
+    KILN_DOMAIN_CPU_CACHE_PASSTHROUGH,
+    KILN_DOMAIN_CPU_CACHE_DISABLE,
+} KilnDomainCpuCacheMode;
 
 typedef enum {
-    KILN_CPU_ADDRESS_ABSENT,
-    KILN_CPU_ADDRESS_EMULATE,
-    KILN_CPU_ADDRESS_PASSTHROUGH,
-} KilnCpuAddressMode;
+    KILN_DOMAIN_CPU_ADDRESS_ABSENT,
+    KILN_DOMAIN_CPU_ADDRESS_EMULATE,
+    KILN_DOMAIN_CPU_ADDRESS_PASSTHROUGH,
+} KilnDomainCpuAddressMode;
 
 /* <topology>: all absent means one socket a vCPU */
 typedef struct {
@@ -92,27 +92,27 @@ typedef struct {
     KilnUint dies; /* absent is 1 */
     KilnUint cores;
     KilnUint threads;
-} KilnCpuTopology;
+} KilnDomainCpuTopology;
 
 /* <cpu> */
 typedef struct {
-    KilnCpuMode mode;
-    KilnCpuMatch match;
-    KilnCpuCheck check;
+    KilnDomainCpuMode mode;
+    KilnDomainCpuMatch match;
+    KilnDomainCpuCheck check;
     KilnSwitch migratable;
     char *model; /* (owned) (nullable) */
-    KilnCpuFallback fallback;
+    KilnDomainCpuFallback fallback;
     char *vendor_id; /* (owned) (nullable) the 12 characters of CPUID leaf 0 */
     char *vendor;    /* (owned) (nullable) of the host that the guest wants */
-    KilnCpuTopology topology;
+    KilnDomainCpuTopology topology;
     KilnUint cache_level;
-    KilnCpuCacheMode cache;
-    KilnCpuAddressMode address_mode; /* <maxphysaddr> */
+    KilnDomainCpuCacheMode cache;
+    KilnDomainCpuAddressMode address_mode; /* <maxphysaddr> */
     KilnUint address_bits;
     KilnUint address_limit;
-    GPtrArray *features; /* (owned) of KilnCpuFeature */
+    GPtrArray *features; /* (owned) of KilnDomainCpuFeature */
     KilnNuma numa;
-} KilnCpu;
+} KilnDomainCpu;
 
 extern const KilnStruct kiln_vcpus_struct;
 extern const KilnStruct kiln_cpu_struct;

@@ -14,18 +14,19 @@ static const KilnField page_fields[] = {
 static const KilnStruct page_struct = { sizeof(KilnHugepage), page_fields, NULL };
 
 static const KilnField backing_fields[] = {
-    KILN_FIELD_PRESENT(KilnMemoryBacking, hugepages, "hugepages"),
-    KILN_FIELD_LIST(KilnMemoryBacking, pages, "hugepages/page", &page_struct),
-    KILN_FIELD_PRESENT(KilnMemoryBacking, nosharepages, "nosharepages"),
-    KILN_FIELD_PRESENT(KilnMemoryBacking, locked, "locked"),
-    KILN_FIELD_ENUM(KilnMemoryBacking, source, "source@type", source_names),
-    KILN_FIELD_ENUM(KilnMemoryBacking, access, "access@mode", mode_names),
-    KILN_FIELD_ENUM(KilnMemoryBacking, allocation, "allocation@mode", allocation_names),
-    KILN_FIELD_UINT(KilnMemoryBacking, allocation_threads, "allocation@threads", 1, G_MAXUINT32),
-    KILN_FIELD_PRESENT(KilnMemoryBacking, discard, "discard"),
+    KILN_FIELD_PRESENT(KilnDomainMemoryBacking, hugepages, "hugepages"),
+    KILN_FIELD_LIST(KilnDomainMemoryBacking, pages, "hugepages/page", &page_struct),
+    KILN_FIELD_PRESENT(KilnDomainMemoryBacking, nosharepages, "nosharepages"),
+    KILN_FIELD_PRESENT(KilnDomainMemoryBacking, locked, "locked"),
+    KILN_FIELD_ENUM(KilnDomainMemoryBacking, source, "source@type", source_names),
+    KILN_FIELD_ENUM(KilnDomainMemoryBacking, access, "access@mode", mode_names),
+    KILN_FIELD_ENUM(KilnDomainMemoryBacking, allocation, "allocation@mode", allocation_names),
+    KILN_FIELD_UINT(KilnDomainMemoryBacking, allocation_threads, "allocation@threads", 1,
+                    G_MAXUINT32),
+    KILN_FIELD_PRESENT(KilnDomainMemoryBacking, discard, "discard"),
     KILN_FIELD_END,
 };
-static const KilnStruct backing_struct = { sizeof(KilnMemoryBacking), backing_fields, NULL };
+static const KilnStruct backing_struct = { sizeof(KilnDomainMemoryBacking), backing_fields, NULL };
 
 static const KilnField tune_fields[] = {
     KILN_FIELD_SIZE(KilnMemtune, hard_limit, "hard_limit"),

@@ -42,7 +42,7 @@ typedef struct {
     KilnAllocation allocation;
     KilnUint allocation_threads;
     gboolean discard; /* contents may be thrown away when the guest ends */
-} KilnMemoryBacking;
+} KilnDomainMemoryBacking;
 
 /* <memtune>: limits in bytes */
 typedef struct {
@@ -59,7 +59,7 @@ typedef struct {
     KilnSwitch dump_core; /* whether guest memory goes into a core dump of the process */
     KilnUint current;     /* bytes; absent is @size */
     KilnMemtune tune;
-    KilnMemoryBacking backing;
+    KilnDomainMemoryBacking backing;
 } KilnMemoryConfig;
 
 extern const KilnStruct kiln_memory_config_struct;
