@@ -104,12 +104,14 @@ typedef struct {
     KilnCpuCheck check;
     KilnCpuMatch match;
     KilnCpuCache cache;
-    guint phys_bits;      /* <maxphysaddr bits=…>; 0: the host's */
-    gboolean pmu;         /* <features><pmu state='on'> */
-    gboolean kvm_hidden;  /* <kvm><hidden state='on'> */
-    gboolean no_kvmclock; /* <timer name='kvmclock' present='no'> */
-    uint32_t tsc_khz;     /* the guest's TSC, for leaf 0x40000010; 0: not told */
-    uint32_t bus_khz;     /* the LAPIC timer's clock in kHz; 0: 1 GHz, KVM's own */
+    guint phys_bits;            /* <maxphysaddr bits=…>; 0: the host's */
+    gboolean pmu;               /* <features><pmu state='on'> */
+    gboolean kvm_hidden;        /* <kvm><hidden state='on'> */
+    gboolean not_migratable;    /* <cpu migratable='off'>: what ties to this host, as invtsc */
+    uint64_t arch_capabilities; /* the host's: kiln_kvm_arch_capabilities() */
+    gboolean no_kvmclock;       /* <timer name='kvmclock' present='no'> */
+    uint32_t tsc_khz;           /* the guest's TSC, for leaf 0x40000010; 0: not told */
+    uint32_t bus_khz;           /* the LAPIC timer's clock in kHz; 0: 1 GHz, KVM's own */
     KilnCpuTopology topology;
 } KilnCpuOptions;
 
@@ -137,6 +139,14 @@ const struct kvm_cpuid2 *kiln_cpuid_for_vcpu(KilnCpuid *cpuid, guint index);
 
 /* Width of the guest's physical addresses in bits. */
 guint kiln_cpuid_phys_bits(const KilnCpuid *cpuid);
+
+/**
+ * kiln_cpuid_arch_capabilities:
+ * @value: (out): what MSR 0x10a is to have
+ *
+ * Returns: whether the guest has that MSR and its value is not KVM's own default.
+ */
+gboolean kiln_cpuid_arch_capabilities(const KilnCpuid *cpuid, uint64_t *value);
 
 /* Whether the guest sees the feature @name; FALSE for a name that is not known. */
 gboolean kiln_cpuid_has(const KilnCpuid *cpuid, const char *name);

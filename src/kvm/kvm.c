@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/error.h"
 
@@ -135,21 +137,57 @@ kiln_kvm_max_vcpu_id(const KilnKvm *kvm)
     return max > 0 ? max : kiln_kvm_max_vcpus(kvm);
 }
 
+/* AMX is in the supported CPUID only of a process that has asked for room for its state.
+ * #syscalls arch_prctl */
+static void
+ask_for_amx(void)
+{
+    enum { ARCH_REQ_XCOMP_GUEST_PERM = 0x1025, XFEATURE_XTILEDATA = 18 };
+
+    (void)syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_GUEST_PERM, XFEATURE_XTILEDATA);
+}
+
+/* KVM leaves this bit to us, since it depends on the in-kernel LAPIC. */
+static void
+add_tsc_deadline(const KilnKvm *kvm, struct kvm_cpuid2 *cpuid)
+{
+    if (kiln_kvm_capability(kvm, KVM_CAP_TSC_DEADLINE_TIMER) == 0)
+        return;
+    for (guint i = 0; i < cpuid->nent; i++)
+        if (cpuid->entries[i].function == 1)
+            cpuid->entries[i].ecx |= 1u << 24;
+}
+
 struct kvm_cpuid2 *
 kiln_kvm_supported_cpuid(const KilnKvm *kvm, GError **error)
 {
+    ask_for_amx();
     /* 100 entries are plenty today; KVM says E2BIG where they are not. */
     for (guint n = 100; n <= 1600; n *= 2) {
         g_autofree struct kvm_cpuid2 *cpuid =
             g_malloc0(sizeof *cpuid + n * sizeof cpuid->entries[0]);
 
         cpuid->nent = n;
-        if (ioctl(kvm->fd, KVM_GET_SUPPORTED_CPUID, cpuid) == 0)
+        if (ioctl(kvm->fd, KVM_GET_SUPPORTED_CPUID, cpuid) == 0) {
+            add_tsc_deadline(kvm, cpuid);
             return g_steal_pointer(&cpuid);
+        }
         if (errno != E2BIG)
             break;
     }
     kiln_error_set(error, KILN_ERROR_KVM, "%s: cannot tell what CPUID it supports: %s", KVM_PATH,
                    g_strerror(errno));
     return NULL;
+}
+
+uint64_t
+kiln_kvm_arch_capabilities(const KilnKvm *kvm)
+{
+    enum { MSR_ARCH_CAPABILITIES = 0x10a };
+    struct {
+        struct kvm_msrs header;
+        struct kvm_msr_entry entry;
+    } batch = { .header = { .nmsrs = 1 }, .entry = { .index = MSR_ARCH_CAPABILITIES } };
+
+    return ioctl(kvm->fd, KVM_GET_MSRS, &batch) == 1 ? batch.entry.data : 0;
 }

@@ -50,4 +50,11 @@ guint kiln_kvm_max_vcpu_id(const KilnKvm *kvm);
  */
 struct kvm_cpuid2 *kiln_kvm_supported_cpuid(const KilnKvm *kvm, GError **error);
 
+/**
+ * kiln_kvm_arch_capabilities:
+ *
+ * Returns: the value of MSR IA32_ARCH_CAPABILITIES (0x10a) that KVM can give to a guest, 0 if none.
+ */
+uint64_t kiln_kvm_arch_capabilities(const KilnKvm *kvm);
+
 #endif

@@ -1,8 +1,9 @@
 noinst_LIBRARIES += libkiln-kvm.a
 libkiln_kvm_a_SOURCES = \
-	%D%/cpu-features.h \
-	%D%/cpu-models.h \
-	%D%/cpuid.h \
+	%D%/cpu-features.c %D%/cpu-features.h \
+	%D%/cpu-models.c %D%/cpu-models.h \
+	%D%/cpuid.c %D%/cpuid.h \
+	%D%/cpuid-leaves.c %D%/cpuid-leaves.h \
 	%D%/irq.c %D%/irq.h \
 	%D%/kvm.c %D%/kvm.h \
 	%D%/msr.c %D%/msr.h \

@@ -10,6 +10,8 @@
 
 #include "base/error.h"
 #include "base/lock.h"
+#include "kvm/cpu-features.h"
+#include "kvm/msr.h"
 #include "kvm/vcpu-error.h"
 #include "kvm/vcpu-start.h"
 
@@ -79,6 +81,20 @@ set_cpuid(KilnVcpu *vcpu, const struct kvm_cpuid2 *cpuid, GError **error)
     return TRUE;
 }
 
+static gboolean
+set_arch_capabilities(KilnVcpu *vcpu, const KilnVcpuOptions *options, GError **error)
+{
+    struct kvm_msr_entry entry = {
+        .index = KILN_CPU_MSR_ARCH_CAPABILITIES,
+        .data = options->arch_capabilities,
+    };
+
+    if (!options->set_arch_capabilities || kiln_msr_write(vcpu->fd, &entry, 1, TRUE, error))
+        return TRUE;
+    g_prefix_error(error, "vCPU %u: ", vcpu->index);
+    return FALSE;
+}
+
 KilnVcpu *
 kiln_vcpu_new(KilnVm *vm, const KilnVcpuOptions *options, GError **error)
 {
@@ -109,7 +125,7 @@ kiln_vcpu_new(KilnVm *vm, const KilnVcpuOptions *options, GError **error)
     }
     vcpu->run = run;
     vcpu->run_size = (size_t)size;
-    if (!set_cpuid(vcpu, options->cpuid, error))
+    if (!set_cpuid(vcpu, options->cpuid, error) || !set_arch_capabilities(vcpu, options, error))
         return NULL;
     return g_steal_pointer(&vcpu);
 }

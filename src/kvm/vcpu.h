@@ -69,6 +69,8 @@ typedef struct {
     guint index;                    /* the vCPU's number in the guest, for messages */
     uint32_t apic_id;               /* kiln_topology_apic_id(); KVM's vCPU id */
     const struct kvm_cpuid2 *cpuid; /* (nullable): kiln_cpuid_for_vcpu(); copied */
+    gboolean set_arch_capabilities; /* kiln_cpuid_arch_capabilities() */
+    uint64_t arch_capabilities;
     const KilnVcpuOps *ops;
     void *opaque; /* for @ops */
 } KilnVcpuOptions;
