@@ -1,1 +1,6 @@
-# Unit tests of the room boot; see tests/local.mk for KILN_TEST_LIBS.
+# Unit tests of the room boot.
+boot_tests = tests/boot/boot-test
+check_PROGRAMS += $(boot_tests)
+TESTS += $(boot_tests)
+tests_boot_boot_test_SOURCES = tests/boot/boot-test.c \
+	tests/lib/boot-image.c tests/lib/boot-image.h

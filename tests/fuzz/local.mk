@@ -23,3 +23,15 @@ tests_fuzz_state_reader_fuzz_SOURCES = tests/fuzz/state-reader-fuzz.c \
 	tests/lib/state-sample.c tests/lib/state-sample.h $(FUZZ_MAIN)
 tests_fuzz_state_reader_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/state-reader
+
+fuzz_boot_files = tests/lib/boot-fuzz.c tests/lib/boot-fuzz.h \
+	tests/lib/boot-image.c tests/lib/boot-image.h $(FUZZ_MAIN)
+fuzz_targets += tests/fuzz/boot-bzimage-fuzz tests/fuzz/boot-elf-fuzz tests/fuzz/boot-multiboot-fuzz
+tests_fuzz_boot_bzimage_fuzz_SOURCES = tests/fuzz/boot-bzimage-fuzz.c $(fuzz_boot_files)
+tests_fuzz_boot_bzimage_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_boot_elf_fuzz_SOURCES = tests/fuzz/boot-elf-fuzz.c $(fuzz_boot_files)
+tests_fuzz_boot_elf_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_boot_multiboot_fuzz_SOURCES = tests/fuzz/boot-multiboot-fuzz.c $(fuzz_boot_files)
+tests_fuzz_boot_multiboot_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/boot-bzimage tests/fuzz/corpus/boot-elf \
+	tests/fuzz/corpus/boot-multiboot

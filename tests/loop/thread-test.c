@@ -18,10 +18,10 @@ enum { ROUNDS = 200 };
 
 typedef struct {
     KilnLoopThread *thread;
-    KilnEvent done; /* set by the loop's thread, waited for by the test's */
-    pthread_t ran_in;
-    guint calls; /* of the loop's thread */
-    guint last;  /* number of the last call, to see their order */
+    KilnEvent done;   /* set by the loop's thread, waited for by the test's */
+    pthread_t ran_in; /* read only behind kiln_call_wait() */
+    gint calls;       /* (atomic) of the loop's thread */
+    guint last;       /* number of the last call, to see their order */
     KilnTimer *timer;
 } Shared;
 
@@ -56,7 +56,7 @@ note_thread(gpointer data)
     Shared *shared = data;
 
     shared->ran_in = pthread_self();
-    shared->calls++;
+    g_atomic_int_inc(&shared->calls);
 }
 
 static void
@@ -100,11 +100,11 @@ START_TEST(call_waits_for_the_other_thread)
     shared_init(&shared);
     for (guint i = 0; i < ROUNDS; i++) {
         kiln_call_wait(kiln_loop_thread_context(shared.thread), note_thread, &shared);
-        ck_assert_uint_eq(shared.calls, i + 1);
+        ck_assert_uint_eq((guint)g_atomic_int_get(&shared.calls), i + 1);
         ck_assert(!pthread_equal(shared.ran_in, pthread_self()));
     }
     kiln_call_wait(kiln_loop_thread_context(shared.thread), nested_call, &shared);
-    ck_assert_uint_eq(shared.calls, ROUNDS + 1);
+    ck_assert_uint_eq((guint)g_atomic_int_get(&shared.calls), ROUNDS + 1);
     shared_clear(&shared);
 }
 END_TEST
@@ -150,11 +150,11 @@ START_TEST(sources_attached_before_the_start_run)
     ck_assert(kiln_loop_thread_start(shared.thread, NULL)); /* is started: nothing to do */
     wait_for_event(&shared);
     kiln_loop_thread_stop(shared.thread);
-    ck_assert_uint_eq(shared.calls, 1);
+    ck_assert_uint_eq((guint)g_atomic_int_get(&shared.calls), 1);
 
     ck_assert(kiln_loop_thread_start(shared.thread, NULL));
     kiln_call_wait(kiln_loop_thread_context(shared.thread), note_thread, &shared);
-    ck_assert_uint_eq(shared.calls, 2);
+    ck_assert_uint_eq((guint)g_atomic_int_get(&shared.calls), 2);
     shared_clear(&shared);
 }
 END_TEST
@@ -172,7 +172,7 @@ START_TEST(event_from_another_thread)
     for (guint i = 0; i < ROUNDS; i++) {
         kiln_event_set(&event);
         wait_for_event(&shared);
-        ck_assert_uint_eq(shared.calls, i + 1);
+        ck_assert_uint_eq((guint)g_atomic_int_get(&shared.calls), i + 1);
     }
     kiln_loop_thread_stop(shared.thread);
     kiln_source_free(source);
@@ -193,7 +193,7 @@ START_TEST(timer_armed_by_another_thread)
         kiln_timer_cancel(shared.timer);
         kiln_timer_arm(shared.timer, kiln_clock_ns());
         wait_for_event(&shared);
-        ck_assert_uint_eq(shared.calls, i + 1);
+        ck_assert_uint_eq((guint)g_atomic_int_get(&shared.calls), i + 1);
     }
     kiln_call_wait(kiln_loop_thread_context(shared.thread), free_timer, &shared);
     shared_clear(&shared);
@@ -215,7 +215,7 @@ START_TEST(condition_changed_by_another_thread)
         ck_assert_int_eq(kiln_write_full(pair[1], "x", 1, -1), 0);
         kiln_fd_source_set_condition(source, G_IO_IN);
         wait_for_event(&shared);
-        ck_assert_uint_eq(shared.calls, i + 1);
+        ck_assert_uint_eq((guint)g_atomic_int_get(&shared.calls), i + 1);
     }
     kiln_loop_thread_stop(shared.thread);
     kiln_source_free(source);
