@@ -1,1 +1,5 @@
 # Unit tests of the room sandbox; see tests/local.mk for KILN_TEST_LIBS.
+sandbox_tests = tests/sandbox/sandbox-test
+check_PROGRAMS += $(sandbox_tests)
+TESTS += $(sandbox_tests)
+tests_sandbox_sandbox_test_SOURCES = tests/sandbox/sandbox-test.c
