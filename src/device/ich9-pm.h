@@ -34,7 +34,7 @@ enum {
     KILN_ICH9_SLP_TYP_S0 = 0, /* SLP_TYP values, for the DSDT's \_Sx: ICH9 §13.8.3.3 */
     KILN_ICH9_SLP_TYP_S3 = 5,
     KILN_ICH9_SLP_TYP_S4 = 6,
-    KILN_ICH9_SLP_TYP_S5 = 7,
+    KILN_ICH9_SLP_TYP_S5 = 7, /* 0 too: what OVMF and SeaBIOS write to power off */
 };
 
 typedef struct KilnIch9Pm KilnIch9Pm;
@@ -46,6 +46,7 @@ typedef struct KilnIch9Pm KilnIch9Pm;
  * @sci: level, GSI 9
  * @acpi_at_reset: SCI_EN is set after reset: nobody switches ACPI mode on (direct boot, with
  *   SMI_CMD 0 in the FADT)
+ * @timer_32_bits: the PM timer has 32 bits (the FADT's TMR_VAL_EXT), else 24 as ICH9's
  * @power_off: the guest entered S4 or S5
  * @sleep: (nullable): the guest entered S3; without it that only sets WAK_STS at once
  * @reset: the watchdog ran out; on the main loop
@@ -57,6 +58,7 @@ typedef struct {
     KilnClock *clock;
     KilnIrq sci;
     gboolean acpi_at_reset;
+    gboolean timer_32_bits;
     void (*power_off)(void *opaque);
     void (*sleep)(void *opaque);
     KilnResetFn reset;
@@ -79,7 +81,7 @@ void kiln_ich9_pm_power_button(KilnIch9Pm *pm);
 /* General purpose event @n, below 64, happens.  Any thread, the lock of @pm not held. */
 void kiln_ich9_pm_gpe(KilnIch9Pm *pm, unsigned n);
 
-/* The guest is woken from S3: sets WAK_STS and the cause's bit. */
+/* The guest is woken from S3: sets WAK_STS.  Any thread, the lock of @pm not held. */
 void kiln_ich9_pm_wake(KilnIch9Pm *pm);
 
 #endif

@@ -1,12 +1,13 @@
 noinst_LIBRARIES += libkiln-device.a
 libkiln_device_a_SOURCES = \
-	%D%/clock.h \
-	%D%/i8042.h \
-	%D%/ich9-lpc.h \
-	%D%/ich9-pm.h \
-	%D%/mch.h \
-	%D%/port92.h \
-	%D%/pvpanic.h \
+	%D%/clock.c %D%/clock.h \
+	%D%/i8042.c %D%/i8042.h \
+	%D%/ich9-lpc.c %D%/ich9-lpc.h \
+	%D%/ich9-pm.c %D%/ich9-pm.h \
+	%D%/mch.c %D%/mch.h \
+	%D%/port92.c %D%/port92.h \
+	%D%/pvpanic.c %D%/pvpanic.h \
 	%D%/reset.h \
-	%D%/rtc.h \
-	%D%/serial.h
+	%D%/rtc.c %D%/rtc.h \
+	%D%/rtc-time.c %D%/rtc-time.h \
+	%D%/serial.c %D%/serial.h
