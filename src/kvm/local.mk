@@ -11,4 +11,6 @@ libkiln_kvm_a_SOURCES = \
 	%D%/vcpu.c %D%/vcpu.h \
 	%D%/vcpu-error.c %D%/vcpu-error.h \
 	%D%/vcpu-start.c %D%/vcpu-start.h \
-	%D%/vm.c %D%/vm.h
+	%D%/vcpu-state.c %D%/vcpu-state.h \
+	%D%/vm.c %D%/vm.h \
+	%D%/vm-state.c %D%/vm-state.h

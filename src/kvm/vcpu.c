@@ -177,6 +177,12 @@ kiln_vcpu_start(KilnVcpu *vcpu, const KilnVcpuStart *start, GError **error)
 }
 
 void
+kiln_vcpu_set_used(KilnVcpu *vcpu)
+{
+    vcpu->used = TRUE;
+}
+
+void
 kiln_vcpu_attach(KilnVcpu *vcpu)
 {
     sigset_t kick;

@@ -127,6 +127,9 @@ KilnVm *kiln_vcpu_vm(const KilnVcpu *vcpu);
  */
 gboolean kiln_vcpu_start(KilnVcpu *vcpu, const KilnVcpuStart *start, GError **error);
 
+/* State was put into @vcpu by other means: the next start has things to clear. */
+void kiln_vcpu_set_used(KilnVcpu *vcpu);
+
 /**
  * kiln_vcpu_attach:
  *

@@ -7,10 +7,13 @@ TESTS += $(kvm_tests)
 tests_kvm_cpuid_test_SOURCES = tests/kvm/cpuid-test.c
 tests_kvm_topology_test_SOURCES = tests/kvm/topology-test.c
 
-kvm_guest_tests = tests/kvm/vcpu-kvm
+kvm_guest_tests = tests/kvm/irq-kvm tests/kvm/state-kvm tests/kvm/vcpu-kvm
 check_PROGRAMS += $(kvm_guest_tests)
 KVM_TESTS += $(kvm_guest_tests)
-tests_kvm_vcpu_kvm_SOURCES = tests/kvm/vcpu-kvm.c tests/kvm/guest.c tests/kvm/guest.h
+kvm_guest_sources = tests/kvm/guest.c tests/kvm/guest.h tests/kvm/irq-guest.c tests/kvm/irq-guest.h
+tests_kvm_irq_kvm_SOURCES = tests/kvm/irq-kvm.c $(kvm_guest_sources)
+tests_kvm_state_kvm_SOURCES = tests/kvm/state-kvm.c $(kvm_guest_sources)
+tests_kvm_vcpu_kvm_SOURCES = tests/kvm/vcpu-kvm.c $(kvm_guest_sources)
 
 # Never true: it makes automake write the rules that run one of KVM_TESTS.
 if KVM_TESTS_IN_CHECK
