@@ -44,5 +44,6 @@ include tests/machine/local.mk
 include tests/control/local.mk
 include tests/sandbox/local.mk
 include tests/cli/local.mk
+include tests/style/local.mk
 include tests/fuzz/local.mk
 include tests/testbed/local.mk

@@ -65,6 +65,7 @@ typedef enum {
     KILN_AML_NO_TARGET = 0x00, /* in the place of a target */
 } KilnAmlOp;
 
+/* Appends the operator alone. */
 void kiln_aml_op(KilnAml *aml, KilnAmlOp op);
 /* Local0 to Local7, and Arg0 to Arg6. */
 void kiln_aml_local(KilnAml *aml, guint n);
@@ -118,6 +119,7 @@ typedef enum {
     KILN_AML_ACCESS_DWORD,
 } KilnAmlAccess;
 
+/* OperationRegion (@name, @space, @offset, @length), the last two in bytes. */
 void kiln_aml_operation_region(KilnAml *aml, const char *name, KilnAmlSpace space, uint64_t offset,
                                uint64_t length);
 /* Field (@region, @access, NoLock, Preserve): units follow, closed by kiln_aml_end(). */

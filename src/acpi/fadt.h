@@ -8,6 +8,7 @@
 /* Appends FACS.  Returns: its offset, for FADT. */
 uint32_t kiln_acpi_add_facs(KilnAcpiBlob *blob);
 
+/* Appends FADT; @facs and @dsdt are their offsets in the blob. */
 void kiln_acpi_add_fadt(KilnAcpiBlob *blob, const KilnAcpiOptions *options, uint32_t facs,
                         uint32_t dsdt);
 

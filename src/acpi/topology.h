@@ -5,6 +5,7 @@
 
 #include "acpi/blob.h"
 
+/* Appends MADT. */
 void kiln_acpi_add_madt(KilnAcpiBlob *blob, const KilnAcpiOptions *options);
 /* Each appends nothing unless the options tell of NUMA cells (and of distances). */
 void kiln_acpi_add_srat(KilnAcpiBlob *blob, const KilnAcpiOptions *options);

@@ -179,7 +179,8 @@ kiln_bitmap_parse(const char *text, GError **error)
             at++;
     }
     if (*at != '\0' || kiln_bitmap_count(bitmap) == 0) {
-        kiln_error_set(error, KILN_ERROR_INVALID, "'%s' is not a set of numbers, or is empty", text);
+        kiln_error_set(error, KILN_ERROR_INVALID, "'%s' is not a set of numbers, or is empty",
+                       text);
         return NULL;
     }
     return g_steal_pointer(&bitmap);

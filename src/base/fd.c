@@ -71,8 +71,9 @@ kiln_read_full(int fd, void *data, size_t length, off_t offset)
     size_t done = 0;
 
     while (done < length) {
-        ssize_t n = offset < 0 ? read(fd, (char *)data + done, length - done)
-                               : pread(fd, (char *)data + done, length - done, offset + (off_t)done);
+        char *to = (char *)data + done;
+        ssize_t n = offset < 0 ? read(fd, to, length - done)
+                               : pread(fd, to, length - done, offset + (off_t)done);
 
         if (n == 0)
             break;

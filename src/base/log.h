@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The process's log: one line an event on standard error (which the daemon points at the guest's log
- * file), with time and level.  Library rooms return errors and do not log them; what is logged is
- * what nobody waits for: a guest's mistakes, a helper's death, a change of state.
+ * The process's log: one line an event on standard error (which the daemon points at the guest's
+ * log file), with time and level.  Library rooms return errors and do not log them; what is logged
+ * is what nobody waits for: a guest's mistakes, a helper's death, a change of state.
  */
 #ifndef KILN_BASE_LOG_H
 #define KILN_BASE_LOG_H
@@ -19,8 +19,9 @@ typedef enum {
 /**
  * KilnRatelimit:
  *
- * Lets through a burst of 10 lines, then one line every 5 seconds, and says how many were held back:
- * a guest cannot fill the host's disk with its mistakes.  Initialise with zeroes.  Any thread.
+ * Lets through a burst of 10 lines, then one line every 5 seconds, and says how many were held
+ * back: a guest cannot fill the host's disk with its mistakes.  Initialise with zeroes.  Any
+ * thread.
  */
 typedef struct {
     gint64 next_us;     /* (atomic) monotonic time from which a line may pass again */

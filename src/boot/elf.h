@@ -26,6 +26,7 @@ typedef struct {
     uint64_t pvh_entry;     /* physical */
 } KilnBootElf;
 
+/* Whether @file begins as an ELF file does, to @found; FALSE with @error set: cannot be read. */
 gboolean kiln_boot_elf_detect(const KilnBootFile *file, gboolean *found, GError **error);
 
 /**

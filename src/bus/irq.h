@@ -51,6 +51,7 @@ typedef struct {
 
 enum { KILN_IRQ_OR_MAX = 64 };
 
+/* @out is the shared line's other end. */
 void kiln_irq_or_init(KilnIrqOr *shared, KilnIrq out);
 void kiln_irq_or_clear(KilnIrqOr *shared);
 

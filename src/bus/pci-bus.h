@@ -60,7 +60,7 @@ void kiln_pci_host_set_intx(KilnPciHost *host, KilnPciIntxFn intx, void *opaque)
  * kiln_pci_host_set_reset_port:
  * @region: (nullable): of one byte, in no space: answers at port 0xcf9, which lies inside the
  *   address latch but is reached by byte accesses, where the latch takes 32-bit ones only (ICH9
- *   datasheet §13.7.5)
+ *   datasheet 316972-004 §13.7.5)
  */
 void kiln_pci_host_set_reset_port(KilnPciHost *host, const KilnRegion *region);
 

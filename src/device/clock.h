@@ -69,6 +69,7 @@ void kiln_clock_advance(KilnClock *clock, uint64_t ns);
 /* The clock's section of saved state: load it, into a stopped clock, before all devices. */
 KilnStateEntry kiln_clock_state(KilnClock *clock);
 
+/* Not armed yet; @fired is called with @opaque. */
 void kiln_clock_timer_init(KilnClockTimer *timer, KilnClock *clock, KilnClockTimerFn fired,
                            void *opaque);
 

@@ -67,6 +67,7 @@ typedef struct {
     uint64_t value;
 } KilnIoEvent;
 
+/* A guest's write that @event tells of adds 1 to the eventfd @fd, with no exit.  Any thread. */
 gboolean kiln_ioeventfd_add(KilnVm *vm, const KilnIoEvent *event, int fd, GError **error);
 gboolean kiln_ioeventfd_remove(KilnVm *vm, const KilnIoEvent *event, int fd, GError **error);
 

@@ -25,7 +25,8 @@ typedef struct KilnMachine KilnMachine;
  * @KILN_MACHINE_PAUSED: no vCPU runs and the guest's clocks stand still; resume goes on
  * @KILN_MACHINE_SHUTDOWN: as RUNNING, and the power button was pressed
  * @KILN_MACHINE_CRASHED: as PAUSED, for good: the guest panicked and on_crash says preserve
- * @KILN_MACHINE_SHUTOFF: finished; vCPU threads are gone; only free, state and outcome may be called
+ * @KILN_MACHINE_SHUTOFF: finished; vCPU threads are gone; only free, state and outcome may be
+ *   called
  *
  * They correspond to libvirt's virDomainState of the same names (BUILT to NOSTATE).
  */
