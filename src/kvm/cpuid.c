@@ -106,8 +106,8 @@ signature_fits(const KilnCpuModel *model, guint family, guint number)
     return model->model == number;
 }
 
-/* The nearest model of the host's vendor: first by signature, then by what it has too much, which
- * counts most, and by what it lacks. */
+/* The nearest model of the host's vendor: first by signature, then by how much has to be taken
+ * away, which counts more, and added. */
 static const KilnCpuModel *
 nearest_model(struct kvm_cpuid2 *supported, const KilnCpuFeatureSet *host, gboolean signature_only)
 {
@@ -136,7 +136,7 @@ nearest_model(struct kvm_cpuid2 *supported, const KilnCpuFeatureSet *host, gbool
         model_features(&models[i], &set);
         lost = minus(&set, host);
         extra = minus(host, &set);
-        score = (fits ? 0 : 100000) + count(&lost) * 300 + count(&extra);
+        score = (fits ? 0 : 100000) + count(&lost) * 4 + count(&extra);
         if (score < best_score) {
             best_score = score;
             best = &models[i];

@@ -42,7 +42,9 @@ static const struct {
 int
 kiln_kvm_capability(const KilnKvm *kvm, guint capability)
 {
-    return MAX(ioctl(kvm->fd, KVM_CHECK_EXTENSION, (unsigned long)capability), 0);
+    int value = ioctl(kvm->fd, KVM_CHECK_EXTENSION, (unsigned long)capability);
+
+    return MAX(value, 0);
 }
 
 static gboolean

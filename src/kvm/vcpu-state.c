@@ -193,6 +193,15 @@ call(KilnVcpu *vcpu, unsigned long request, void *argument, const char *what, GE
     return TRUE;
 }
 
+/* 0: KVM does not know. */
+static int
+tsc_khz(KilnVcpu *vcpu)
+{
+    int khz = ioctl(kiln_vcpu_fd(vcpu), KVM_GET_TSC_KHZ, 0);
+
+    return MAX(khz, 0);
+}
+
 /* Bytes that KVM's XSAVE ioctls of this process take. */
 static gsize
 xsave_size(KilnVcpu *vcpu)
@@ -259,14 +268,14 @@ kiln_vcpu_save(KilnVcpu *vcpu, KilnVcpuState *state, GError **error)
         !call(vcpu, KVM_GET_VCPU_EVENTS, &state->events, "to read its events", error))
         return FALSE;
     state->mp_state = mp.mp_state;
-    state->tsc_khz = (uint32_t)MAX(ioctl(kiln_vcpu_fd(vcpu), KVM_GET_TSC_KHZ, 0), 0);
+    state->tsc_khz = (uint32_t)tsc_khz(vcpu);
     return save_xsave(vcpu, state, error) && save_msrs(vcpu, state, error);
 }
 
 static gboolean
 load_tsc_khz(KilnVcpu *vcpu, const KilnVcpuState *state, GError **error)
 {
-    int now = MAX(ioctl(kiln_vcpu_fd(vcpu), KVM_GET_TSC_KHZ, 0), 0);
+    int now = tsc_khz(vcpu);
     uint64_t difference = (uint64_t)ABS((int64_t)state->tsc_khz - now);
 
     if (state->tsc_khz == 0 || difference * 1000000 <= (uint64_t)state->tsc_khz * TSC_TOLERANCE_PPM)

@@ -1,10 +1,11 @@
 # Unit tests of the room kvm, without KVM: NAME-test, in `make check`.
 # Tiny guests on /dev/kvm: NAME-kvm, in `make check-kvm`; each skips itself, with the reason, where
 # /dev/kvm cannot be used.
-kvm_tests = tests/kvm/cpuid-test tests/kvm/topology-test
+kvm_tests = tests/kvm/cpuid-test tests/kvm/state-test tests/kvm/topology-test
 check_PROGRAMS += $(kvm_tests)
 TESTS += $(kvm_tests)
 tests_kvm_cpuid_test_SOURCES = tests/kvm/cpuid-test.c
+tests_kvm_state_test_SOURCES = tests/kvm/state-test.c
 tests_kvm_topology_test_SOURCES = tests/kvm/topology-test.c
 
 kvm_guest_tests = tests/kvm/irq-kvm tests/kvm/state-kvm tests/kvm/vcpu-kvm
