@@ -69,6 +69,14 @@ probe_init(Probe *probe, const char *id, const KilnRegionOps *ops, uint64_t leng
     kiln_region_init(&probe->region, &probe->device, ops, length);
 }
 
+static void
+probe_clear(Probe *probe)
+{
+    kiln_device_clear(&probe->device);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Probe, probe_clear)
+
 static uint64_t
 get(KilnSpace *space, uint64_t address, unsigned size)
 {
@@ -100,7 +108,7 @@ START_TEST(overlap_of_fixed_regions_names_both)
 {
     g_autoptr(KilnSpace) space = kiln_space_new("I/O port", 0x10000);
     g_autoptr(GError) error = NULL;
-    Probe a, b;
+    g_auto(Probe) a = { 0 }, b = { 0 };
 
     probe_init(&a, "serial0", &ops_1, 8);
     probe_init(&b, "rtc", &ops_1, 2);
@@ -125,7 +133,7 @@ END_TEST
 START_TEST(accesses_are_split_by_width_and_alignment)
 {
     g_autoptr(KilnSpace) space = kiln_space_new("memory", 0);
-    Probe narrow, wide;
+    g_auto(Probe) narrow = { 0 }, wide = { 0 };
 
     probe_init(&narrow, "narrow", &ops_1, 8);
     probe_init(&wide, "wide", &ops_8, 16);
@@ -145,7 +153,7 @@ END_TEST
 START_TEST(narrower_than_the_device_is_cut_out_or_dropped)
 {
     g_autoptr(KilnSpace) space = kiln_space_new("memory", 0);
-    Probe probe;
+    g_auto(Probe) probe = { 0 };
 
     probe_init(&probe, "dwords", &ops_only_4, 8);
     ck_assert(kiln_space_add(space, &probe.region, 0x1000, NULL));
@@ -159,7 +167,7 @@ END_TEST
 START_TEST(access_across_borders_touches_every_region)
 {
     g_autoptr(KilnSpace) space = kiln_space_new("memory", 0);
-    Probe a, b;
+    g_auto(Probe) a = { 0 }, b = { 0 };
 
     probe_init(&a, "a", &ops_8, 4);
     probe_init(&b, "b", &ops_8, 4);
@@ -177,7 +185,7 @@ END_TEST
 START_TEST(movable_regions_are_shadowed_and_come_back)
 {
     g_autoptr(KilnSpace) space = kiln_space_new("memory", 0);
-    Probe fixed, first, second;
+    g_auto(Probe) fixed = { 0 }, first = { 0 }, second = { 0 };
 
     probe_init(&fixed, "ioapic", &ops_8, 0x1000);
     probe_init(&first, "bar0", &ops_8, 0x1000);
@@ -214,7 +222,7 @@ END_TEST
 START_TEST(a_device_can_move_itself_for_ever)
 {
     g_autoptr(KilnSpace) space = kiln_space_new("memory", 0);
-    Probe probe;
+    g_auto(Probe) probe = { 0 };
 
     probe_init(&probe, "bar0", &ops_8, 0x1000);
     probe.move_in = space;
@@ -254,7 +262,7 @@ START_TEST(sizes_no_cpu_makes_are_refused)
 {
     g_autoptr(KilnSpace) space = kiln_space_new("memory", 0);
     uint8_t data[16] = { 0 };
-    Probe probe;
+    g_auto(Probe) probe = { 0 };
 
     probe_init(&probe, "probe", &ops_8, 0x1000);
     ck_assert(kiln_space_add(space, &probe.region, 0x1000, NULL));

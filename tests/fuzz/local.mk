@@ -35,3 +35,8 @@ tests_fuzz_boot_multiboot_fuzz_SOURCES = tests/fuzz/boot-multiboot-fuzz.c $(fuzz
 tests_fuzz_boot_multiboot_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/boot-bzimage tests/fuzz/corpus/boot-elf \
 	tests/fuzz/corpus/boot-multiboot
+
+fuzz_targets += tests/fuzz/device-registers-fuzz
+tests_fuzz_device_registers_fuzz_SOURCES = tests/fuzz/device-registers-fuzz.c $(FUZZ_MAIN)
+tests_fuzz_device_registers_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/device-registers

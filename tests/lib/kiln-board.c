@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* See kiln-board.h. */
+#include "tests/lib/kiln-board.h"
+
+#include <string.h>
+
+KilnBoard *
+kiln_board_new(void)
+{
+    KilnBoard *board = g_new0(KilnBoard, 1);
+
+    board->io = kiln_space_new("I/O port", 0x10000);
+    board->memory = kiln_space_new("memory", 0);
+    board->clock = kiln_clock_new_manual();
+
+    KilnPciHostOptions options = { .io = board->io, .memory = board->memory };
+
+    board->host = kiln_pci_host_new(&options, NULL);
+    return board;
+}
+
+void
+kiln_board_free(KilnBoard *board)
+{
+    if (board == NULL)
+        return;
+    kiln_pci_host_free(board->host);
+    kiln_clock_free(board->clock);
+    kiln_space_free(board->memory);
+    kiln_space_free(board->io);
+    g_free(board);
+}
+
+KilnIrq
+kiln_board_irq(KilnBoard *board, unsigned gsi)
+{
+    return (KilnIrq){ .set = kiln_board_gsi, .opaque = board, .n = gsi };
+}
+
+void
+kiln_board_gsi(void *opaque, unsigned n, gboolean level)
+{
+    KilnBoard *board = opaque;
+
+    g_assert(n < KILN_BOARD_N_GSIS);
+    if (level && !board->gsi[n])
+        board->rises[n]++;
+    board->gsi[n] = level;
+}
+
+void
+kiln_board_reset(void *opaque, KilnResetCause cause)
+{
+    KilnBoard *board = opaque;
+
+    board->n_resets++;
+    board->reset_cause = cause;
+}
+
+void
+kiln_board_power_off(void *opaque)
+{
+    ((KilnBoard *)opaque)->n_power_offs++;
+}
+
+void
+kiln_board_sleep(void *opaque)
+{
+    ((KilnBoard *)opaque)->n_sleeps++;
+}
+
+void
+kiln_board_panic(void *opaque, unsigned events)
+{
+    ((KilnBoard *)opaque)->panics |= events;
+}
+
+void
+kiln_board_rtc_changed(void *opaque, int64_t offset_seconds)
+{
+    KilnBoard *board = opaque;
+
+    board->rtc_offset = offset_seconds;
+    board->n_rtc_changes++;
+}
+
+uint64_t
+kiln_board_in(KilnBoard *board, uint16_t port, unsigned size)
+{
+    uint64_t value = 0;
+
+    kiln_space_read(board->io, port, &value, size);
+    return value;
+}
+
+void
+kiln_board_out(KilnBoard *board, uint16_t port, uint64_t data, unsigned size)
+{
+    kiln_space_write(board->io, port, &data, size);
+}
+
+uint64_t
+kiln_board_read(KilnBoard *board, uint64_t address, unsigned size)
+{
+    uint64_t value = 0;
+
+    kiln_space_read(board->memory, address, &value, size);
+    return value;
+}
+
+void
+kiln_board_write(KilnBoard *board, uint64_t address, uint64_t data, unsigned size)
+{
+    kiln_space_write(board->memory, address, &data, size);
+}
+
+uint32_t
+kiln_board_config(KilnBoard *board, unsigned slot, unsigned reg, unsigned size)
+{
+    return kiln_pci_host_config_read(board->host, slot << 15 | reg, size);
+}
+
+void
+kiln_board_set_config(KilnBoard *board, unsigned slot, unsigned reg, uint32_t data, unsigned size)
+{
+    kiln_pci_host_config_write(board->host, slot << 15 | reg, data, size);
+}
+
+gboolean
+kiln_board_resave(KilnDevice *from, KilnDevice *to)
+{
+    KilnStateEntry entry = kiln_device_state(from);
+    g_autoptr(GByteArray) first = kiln_state_save(&entry, 1);
+    g_autoptr(GError) error = NULL;
+
+    entry = kiln_device_state(to);
+    if (!kiln_state_load(first->data, first->len, &entry, 1, &error)) {
+        g_printerr("%s\n", error->message);
+        return FALSE;
+    }
+
+    g_autoptr(GByteArray) second = kiln_state_save(&entry, 1);
+
+    return first->len == second->len && memcmp(first->data, second->data, first->len) == 0;
+}
