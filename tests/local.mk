@@ -26,9 +26,12 @@ AM_TESTS_ENVIRONMENT = \
 	G_DEBUG=fatal-warnings; export G_DEBUG; \
 	MALLOC_PERTURB_=$${MALLOC_PERTURB_-173}; export MALLOC_PERTURB_; \
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1; export UBSAN_OPTIONS; \
+	TSAN_OPTIONS=suppressions='$(abs_srcdir)/tests/tsan.supp'; export TSAN_OPTIONS; \
 	KILN_SRCDIR='$(abs_srcdir)'; export KILN_SRCDIR; \
 	KILN_BUILDDIR='$(abs_builddir)'; export KILN_BUILDDIR; \
 	PYTHON3='$(PYTHON3)'; export PYTHON3; IASL='$(IASL)'; export IASL;
+
+EXTRA_DIST += tests/tsan.supp
 
 include tests/base/local.mk
 include tests/loop/local.mk
