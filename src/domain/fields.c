@@ -175,19 +175,67 @@ kiln_struct_free(const KilnStruct *type, void *object)
     g_free(object);
 }
 
+/* ---- Variants -------------------------------------------------------------------------------- */
+
+/* Which rows of @type's table count, given the variant of what is around @object. */
+static int
+variant_of(const KilnStruct *type, const void *object, int around)
+{
+    return type->has_variant ? *(const int *)((const char *)object + type->variant_offset) : around;
+}
+
+static gboolean
+counts(const KilnField *field, int variant)
+{
+    return field->only == 0 ||
+           (variant >= 0 && variant < 64 && (field->only & KILN_ONLY(variant)) != 0);
+}
+
 /* ---- Parsing --------------------------------------------------------------------------------- */
 
 static void
-parse_int(KilnInt *value, KilnXmlNode *node, const char *attribute, const char *text,
-          KilnFaults *faults)
+parse_int(const KilnField *field, KilnInt *value, KilnXmlNode *node, const char *attribute,
+          const char *text, KilnFaults *faults)
 {
-    gint64 number;
+    gint64 lowest = field->max != 0 ? (gint64)field->min : G_MININT64;
+    gint64 highest = field->max != 0 ? (gint64)field->max : G_MAXINT64, number;
 
-    if (!g_ascii_string_to_signed(text, 10, G_MININT64, G_MAXINT64, &number, NULL)) {
-        kiln_fault_add(faults, KILN_FAULT_XML, node, attribute, "'%s' is not a whole number", text);
+    if (!g_ascii_string_to_signed(text, 10, lowest, highest, &number, NULL)) {
+        kiln_fault_add(faults, KILN_FAULT_XML, node, attribute,
+                       "'%s' is not a whole number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
+                       text, lowest, highest);
         return;
     }
     *value = (KilnInt){ .set = TRUE, .value = number };
+}
+
+static void
+parse_octal(const KilnField *field, KilnUint *value, KilnXmlNode *node, const char *attribute,
+            const char *text, KilnFaults *faults)
+{
+    guint64 number;
+
+    if (!g_ascii_string_to_unsigned(text, 8, 0, field->max, &number, NULL)) {
+        kiln_fault_add(faults, KILN_FAULT_XML, node, attribute,
+                       "'%s' is not an octal number up to 0%" G_GINT64_MODIFIER "o", text,
+                       field->max);
+        return;
+    }
+    *value = (KilnUint){ .set = TRUE, .value = number };
+}
+
+/* An empty element is no text, and its rule does not apply; an empty attribute is one. */
+static void
+parse_string(const KilnField *field, char **value, KilnXmlNode *node, const char *attribute,
+             const char *text, KilnFaults *faults)
+{
+    if (field->rule != NULL && attribute == NULL && *text == '\0')
+        return;
+    if (field->rule != NULL && !kiln_text_rule_allows(field->rule, text))
+        kiln_fault_add(faults, KILN_FAULT_XML, node, attribute, "'%s' is not %s", text,
+                       field->rule->wants);
+    else
+        *value = g_strdup(text);
 }
 
 static void
@@ -234,7 +282,8 @@ parse_value(const KilnField *field, void *member, KilnXmlNode *node, const char 
         return;
     }
     switch (field->kind) {
-    case KILN_KIND_STRING: *(char **)member = g_strdup(text); break;
+    case KILN_KIND_STRING: parse_string(field, member, node, attribute, text, faults); break;
+    case KILN_KIND_OCTAL: parse_octal(field, member, node, attribute, text, faults); break;
     case KILN_KIND_UINT:
     case KILN_KIND_HEX:
         if (kiln_xml_take_uint(node, attribute, required, field->min, field->max, &number.value,
@@ -245,7 +294,7 @@ parse_value(const KilnField *field, void *member, KilnXmlNode *node, const char 
         if (kiln_xml_take_uint(node, attribute, required, 0, field->max, &number.value, faults))
             *(guint *)member = (guint)number.value;
         break;
-    case KILN_KIND_INT: parse_int(member, node, attribute, text, faults); break;
+    case KILN_KIND_INT: parse_int(field, member, node, attribute, text, faults); break;
     case KILN_KIND_SIZE: parse_size(member, node, attribute, text, faults); break;
     case KILN_KIND_ENUM:
         (void)kiln_xml_take_enum(node, attribute, required, field->names, field->n_names, member,
@@ -261,8 +310,21 @@ parse_value(const KilnField *field, void *member, KilnXmlNode *node, const char 
     }
 }
 
+static void parse_into(const KilnStruct *type, void *object, KilnXmlNode *node, int around,
+                       KilnFaults *faults);
+
+static void *
+parse_new(const KilnStruct *type, KilnXmlNode *node, int around, KilnFaults *faults)
+{
+    void *object = kiln_struct_new(type);
+
+    parse_into(type, object, node, around, faults);
+    return object;
+}
+
 static void
-parse_list(const KilnField *field, GPtrArray *list, KilnXmlNode *node, KilnFaults *faults)
+parse_list(const KilnField *field, GPtrArray *list, KilnXmlNode *node, int variant,
+           KilnFaults *faults)
 {
     gsize length = path_length(field->path), parent = parent_length(field->path, length);
     KilnXmlNode *holder = take_path(node, field->path, parent, faults);
@@ -272,7 +334,7 @@ parse_list(const KilnField *field, GPtrArray *list, KilnXmlNode *node, KilnFault
     if (holder == NULL)
         return;
     while ((item = kiln_xml_take_next(holder, name)) != NULL)
-        g_ptr_array_add(list, kiln_struct_parse(field->type, item, faults));
+        g_ptr_array_add(list, parse_new(field->type, item, variant, faults));
 }
 
 static void
@@ -288,7 +350,8 @@ report_missing(const KilnField *field, KilnXmlNode *node, gsize length, KilnFaul
 }
 
 static void
-parse_field(const KilnField *field, void *object, KilnXmlNode *node, KilnFaults *faults)
+parse_field(const KilnField *field, void *object, KilnXmlNode *node, int variant,
+            KilnFaults *faults)
 {
     const char *attribute = path_attribute(field->path);
     gsize length = path_length(field->path);
@@ -296,7 +359,7 @@ parse_field(const KilnField *field, void *object, KilnXmlNode *node, KilnFaults 
     KilnXmlNode *at;
 
     if (field->kind == KILN_KIND_LIST) {
-        parse_list(field, *(GPtrArray **)member, node, faults);
+        parse_list(field, *(GPtrArray **)member, node, variant, faults);
         return;
     }
     at = take_path(node, field->path, length, faults);
@@ -307,29 +370,36 @@ parse_field(const KilnField *field, void *object, KilnXmlNode *node, KilnFaults 
     }
     switch (field->kind) {
     case KILN_KIND_PRESENT: *(gboolean *)member = TRUE; break;
-    case KILN_KIND_EMBED: kiln_struct_parse_into(field->type, member, at, faults); break;
-    case KILN_KIND_STRUCT: *(void **)member = kiln_struct_parse(field->type, at, faults); break;
+    case KILN_KIND_EMBED: parse_into(field->type, member, at, variant, faults); break;
+    case KILN_KIND_STRUCT: *(void **)member = parse_new(field->type, at, variant, faults); break;
     case KILN_KIND_CUSTOM: field->ops->parse(member, at, faults); break;
     default: parse_value(field, member, at, attribute, faults); break;
     }
 }
 
+static void
+parse_into(const KilnStruct *type, void *object, KilnXmlNode *node, int around, KilnFaults *faults)
+{
+    for (const KilnField *field = type->fields; field->path != NULL; field++) {
+        int variant = variant_of(type, object, around);
+
+        if (counts(field, variant))
+            parse_field(field, object, node, variant, faults);
+    }
+    if (type->check != NULL)
+        type->check(object, node, faults);
+}
+
 void
 kiln_struct_parse_into(const KilnStruct *type, void *object, KilnXmlNode *node, KilnFaults *faults)
 {
-    for (const KilnField *field = type->fields; field->path != NULL; field++)
-        parse_field(field, object, node, faults);
-    if (type->check != NULL)
-        type->check(object, node, faults);
+    parse_into(type, object, node, 0, faults);
 }
 
 void *
 kiln_struct_parse(const KilnStruct *type, KilnXmlNode *node, KilnFaults *faults)
 {
-    void *object = kiln_struct_new(type);
-
-    kiln_struct_parse_into(type, object, node, faults);
-    return object;
+    return parse_new(type, node, 0, faults);
 }
 
 /* ---- Formatting ------------------------------------------------------------------------------ */
@@ -340,8 +410,10 @@ enum_name(const KilnField *field, int value)
     return value >= 0 && (guint)value < field->n_names ? field->names[value] : NULL;
 }
 
+static gboolean struct_present(const KilnStruct *type, const void *object, int around);
+
 static gboolean
-field_present(const KilnField *field, const void *object)
+field_present(const KilnField *field, const void *object, int variant)
 {
     const void *member = const_member_of(field, object);
 
@@ -351,6 +423,7 @@ field_present(const KilnField *field, const void *object)
     case KILN_KIND_STRUCT: return *(void *const *)member != NULL;
     case KILN_KIND_UINT:
     case KILN_KIND_HEX:
+    case KILN_KIND_OCTAL:
     case KILN_KIND_SIZE: return ((const KilnUint *)member)->set;
     case KILN_KIND_INT: return ((const KilnInt *)member)->set;
     case KILN_KIND_PLAIN: return TRUE;
@@ -358,21 +431,29 @@ field_present(const KilnField *field, const void *object)
     case KILN_KIND_YESNO:
     case KILN_KIND_ONOFF: return *(const KilnSwitch *)member != KILN_SWITCH_ABSENT;
     case KILN_KIND_PRESENT: return *(const gboolean *)member;
-    case KILN_KIND_EMBED: return kiln_struct_present(field->type, member);
+    case KILN_KIND_EMBED: return struct_present(field->type, member, variant);
     case KILN_KIND_LIST: return (*(GPtrArray *const *)member)->len > 0;
     case KILN_KIND_CUSTOM: return field->ops->present(member);
     default: return FALSE;
     }
 }
 
-gboolean
-kiln_struct_present(const KilnStruct *type, const void *object)
+static gboolean
+struct_present(const KilnStruct *type, const void *object, int around)
 {
+    int variant = variant_of(type, object, around);
+
     for (const KilnField *field = type->fields; field->path != NULL; field++) {
-        if (field_present(field, object))
+        if (counts(field, variant) && field_present(field, object, variant))
             return TRUE;
     }
     return FALSE;
+}
+
+gboolean
+kiln_struct_present(const KilnStruct *type, const void *object)
+{
+    return struct_present(type, object, 0);
 }
 
 static char *
@@ -385,6 +466,8 @@ value_text(const KilnField *field, const void *member)
     case KILN_KIND_UINT: return g_strdup_printf("%" G_GUINT64_FORMAT, number->value);
     case KILN_KIND_HEX:
         return g_strdup_printf("0x%0*" G_GINT64_MODIFIER "x", (int)field->width, number->value);
+    case KILN_KIND_OCTAL:
+        return g_strdup_printf("%0*" G_GINT64_MODIFIER "o", (int)field->width, number->value);
     case KILN_KIND_INT:
         return g_strdup_printf("%" G_GINT64_FORMAT, ((const KilnInt *)member)->value);
     case KILN_KIND_PLAIN:
@@ -435,8 +518,11 @@ move_to(Cursor *cursor, const char *path, gsize length)
     cursor->length = length;
 }
 
+static void format_struct(const KilnStruct *type, const void *object, int around,
+                          KilnXmlWriter *writer, KilnDomainFormatFlags flags);
+
 static void
-format_list(const KilnField *field, const GPtrArray *list, Cursor *cursor,
+format_list(const KilnField *field, const GPtrArray *list, Cursor *cursor, int variant,
             KilnDomainFormatFlags flags)
 {
     gsize length = path_length(field->path), parent = parent_length(field->path, length);
@@ -444,7 +530,7 @@ format_list(const KilnField *field, const GPtrArray *list, Cursor *cursor,
     move_to(cursor, field->path, parent);
     for (guint i = 0; i < list->len; i++) {
         kiln_xml_start(cursor->writer, field->path + (parent > 0 ? parent + 1 : 0));
-        kiln_struct_format(field->type, g_ptr_array_index(list, i), cursor->writer, flags);
+        format_struct(field->type, g_ptr_array_index(list, i), variant, cursor->writer, flags);
         kiln_xml_end(cursor->writer);
     }
 }
@@ -466,31 +552,32 @@ format_value(const KilnField *field, const void *member, const char *attribute,
 }
 
 static void
-format_field(const KilnField *field, const void *object, Cursor *cursor,
+format_field(const KilnField *field, const void *object, Cursor *cursor, int variant,
              KilnDomainFormatFlags flags)
 {
     const void *member = const_member_of(field, object);
 
     if (field->kind == KILN_KIND_LIST) {
-        format_list(field, *(GPtrArray *const *)member, cursor, flags);
+        format_list(field, *(GPtrArray *const *)member, cursor, variant, flags);
         return;
     }
     move_to(cursor, field->path, path_length(field->path));
     switch (field->kind) {
     case KILN_KIND_PRESENT: break;
-    case KILN_KIND_EMBED: kiln_struct_format(field->type, member, cursor->writer, flags); break;
+    case KILN_KIND_EMBED: format_struct(field->type, member, variant, cursor->writer, flags); break;
     case KILN_KIND_STRUCT:
-        kiln_struct_format(field->type, *(void *const *)member, cursor->writer, flags);
+        format_struct(field->type, *(void *const *)member, variant, cursor->writer, flags);
         break;
     case KILN_KIND_CUSTOM: field->ops->format(member, cursor->writer, flags); break;
     default: format_value(field, member, path_attribute(field->path), cursor->writer); break;
     }
 }
 
-void
-kiln_struct_format(const KilnStruct *type, const void *object, KilnXmlWriter *writer,
-                   KilnDomainFormatFlags flags)
+static void
+format_struct(const KilnStruct *type, const void *object, int around, KilnXmlWriter *writer,
+              KilnDomainFormatFlags flags)
 {
+    int variant = variant_of(type, object, around);
     Cursor cursor = { .writer = writer, .path = "", .length = 0 };
 
     for (const KilnField *field = type->fields; field->path != NULL; field++) {
@@ -498,8 +585,15 @@ kiln_struct_format(const KilnStruct *type, const void *object, KilnXmlWriter *wr
             ((field->flags & KILN_FIELD_SECRET) != 0 && (flags & KILN_FORMAT_SECURE) == 0) ||
             ((field->flags & KILN_FIELD_LIVE) != 0 && (flags & KILN_FORMAT_INACTIVE) != 0);
 
-        if (!hidden && field_present(field, object))
-            format_field(field, object, &cursor, flags);
+        if (!hidden && counts(field, variant) && field_present(field, object, variant))
+            format_field(field, object, &cursor, variant, flags);
     }
     move_to(&cursor, "", 0);
+}
+
+void
+kiln_struct_format(const KilnStruct *type, const void *object, KilnXmlWriter *writer,
+                   KilnDomainFormatFlags flags)
+{
+    format_struct(type, object, 0, writer, flags);
 }

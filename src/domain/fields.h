@@ -25,6 +25,7 @@
 #ifndef KILN_DOMAIN_FIELDS_H
 #define KILN_DOMAIN_FIELDS_H
 
+#include "domain/text-rules.h"
 #include "domain/xml.h"
 
 #include <stddef.h>
@@ -60,7 +61,8 @@ typedef enum {
     KILN_KIND_STRING, /* char * (owned) */
     KILN_KIND_UINT,   /* KilnUint, min..max */
     KILN_KIND_HEX,    /* KilnUint up to max, written as 0x with at least @width digits */
-    KILN_KIND_INT,    /* KilnInt */
+    KILN_KIND_OCTAL,  /* KilnUint up to max, base 8, written with at least @width digits */
+    KILN_KIND_INT,    /* KilnInt; min..max, read as signed, if max is not 0 */
     KILN_KIND_PLAIN,  /* guint with 0 for absent, always written; hexadecimal if @width is not 0 */
     KILN_KIND_SIZE,   /* KilnUint in bytes, a multiple of 1024; with a "unit" attribute beside it */
     KILN_KIND_ENUM,   /* int, an index of @names; a NULL name (number 0 most often) is absent */
@@ -105,14 +107,28 @@ struct KilnField {
     guint n_names;
     const KilnStruct *type;
     const KilnFieldOps *ops;
+    const KilnTextRule *rule; /* STRING: (nullable): what the text must look like */
+    /* Bits of the variants that have this field; 0 is all.  In another variant it is not read, so
+     * that it is reported as unknown, nor written. */
+    guint64 only;
 };
+
+/* The bit of a variant; an enum that serves as one has fewer than 64 values. */
+#define KILN_ONLY(variant) (G_GUINT64_CONSTANT(1) << (variant))
 
 struct KilnStruct {
     gsize size;
     const KilnField *fields;
     /* (nullable) after all fields are read: what concerns more than one of them */
     void (*check)(void *object, KilnXmlNode *node, KilnFaults *faults);
+    /* The int at @variant_offset, set by an earlier row (most often attribute type), says which
+     * rows count; without @has_variant it is that of the struct around this one. */
+    gboolean has_variant;
+    guint variant_offset;
 };
+
+#define KILN_STRUCT_VARIANT(t, m)                                                                  \
+    .has_variant = TRUE, .variant_offset = KILN_FIELD_SIZED_(t, m, int)
 
 /* The member's offset, after the compiler has seen that it is of the type that the kind reads. */
 #define KILN_FIELD_OFFSET_(type_, member_, wanted)                                                 \
@@ -137,6 +153,9 @@ struct KilnStruct {
     KILN_FIELD_(t, m, p, KILN_KIND_UINT, KilnUint, .min = (lowest), .max = (highest), __VA_ARGS__)
 #define KILN_FIELD_HEX(t, m, p, highest, digits, ...)                                              \
     KILN_FIELD_(t, m, p, KILN_KIND_HEX, KilnUint, .max = (highest), .width = (digits), __VA_ARGS__)
+#define KILN_FIELD_OCTAL(t, m, p, highest, digits, ...)                                            \
+    KILN_FIELD_(t, m, p, KILN_KIND_OCTAL, KilnUint, .max = (highest), .width = (digits),           \
+                __VA_ARGS__)
 #define KILN_FIELD_INT(t, m, p, ...) KILN_FIELD_(t, m, p, KILN_KIND_INT, KilnInt, __VA_ARGS__)
 #define KILN_FIELD_PLAIN(t, m, p, highest, ...)                                                    \
     KILN_FIELD_(t, m, p, KILN_KIND_PLAIN, guint, .max = (highest), __VA_ARGS__)
@@ -150,17 +169,19 @@ struct KilnStruct {
     KILN_FIELD_(t, m, p, KILN_KIND_PRESENT, gboolean, __VA_ARGS__)
 #define KILN_FIELD_BITMAP(t, m, p, ...)                                                            \
     KILN_FIELD_TYPED_(t, m, p, KILN_KIND_BITMAP, void *, __VA_ARGS__)
-#define KILN_FIELD_EMBED(t, m, p, struct_)                                                         \
+#define KILN_FIELD_EMBED(t, m, p, struct_, ...)                                                    \
     {                                                                                              \
-        .path = (p), .kind = KILN_KIND_EMBED, .offset = offsetof(t, m), .type = (struct_)          \
+        .path = (p), .kind = KILN_KIND_EMBED, .offset = offsetof(t, m), .type = (struct_),         \
+        __VA_ARGS__                                                                                \
     }
-#define KILN_FIELD_STRUCT(t, m, p, struct_)                                                        \
-    KILN_FIELD_TYPED_(t, m, p, KILN_KIND_STRUCT, void *, .type = (struct_))
-#define KILN_FIELD_LIST(t, m, p, struct_)                                                          \
-    KILN_FIELD_(t, m, p, KILN_KIND_LIST, GPtrArray *, .type = (struct_))
-#define KILN_FIELD_CUSTOM(t, m, p, ops_)                                                           \
+#define KILN_FIELD_STRUCT(t, m, p, struct_, ...)                                                   \
+    KILN_FIELD_TYPED_(t, m, p, KILN_KIND_STRUCT, void *, .type = (struct_), __VA_ARGS__)
+#define KILN_FIELD_LIST(t, m, p, struct_, ...)                                                     \
+    KILN_FIELD_(t, m, p, KILN_KIND_LIST, GPtrArray *, .type = (struct_), __VA_ARGS__)
+#define KILN_FIELD_CUSTOM(t, m, p, ops_, ...)                                                      \
     {                                                                                              \
-        .path = (p), .kind = KILN_KIND_CUSTOM, .offset = offsetof(t, m), .ops = (ops_)             \
+        .path = (p), .kind = KILN_KIND_CUSTOM, .offset = offsetof(t, m), .ops = (ops_),            \
+        __VA_ARGS__                                                                                \
     }
 #define KILN_FIELD_END                                                                             \
     {                                                                                              \

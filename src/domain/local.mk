@@ -1,16 +1,42 @@
 noinst_LIBRARIES += libkiln-domain.a
 libkiln_domain_a_SOURCES = \
 	%D%/address.c %D%/address.h \
+	%D%/char-source.c %D%/char-source.h \
+	%D%/chardev.c %D%/chardev.h \
 	%D%/clock.c %D%/clock.h \
+	%D%/controller.c %D%/controller.h \
 	%D%/cpu.c %D%/cpu.h \
+	%D%/disk.c %D%/disk.h \
+	%D%/disk-source.c %D%/disk-source.h \
 	%D%/fault.c %D%/fault.h \
 	%D%/features.c %D%/features.h \
 	%D%/fields.c %D%/fields.h \
+	%D%/filesystem.c %D%/filesystem.h \
+	%D%/graphics.c %D%/graphics.h \
+	%D%/hostdev.c %D%/hostdev.h \
+	%D%/input.c %D%/input.h \
+	%D%/iommu.c %D%/iommu.h \
 	%D%/kept.c %D%/kept.h \
+	%D%/memballoon.c %D%/memballoon.h \
+	%D%/family.c %D%/family.h \
 	%D%/memory.c %D%/memory.h \
+	%D%/memory-device.c %D%/memory-device.h \
+	%D%/net.c %D%/net.h \
+	%D%/net-options.c %D%/net-options.h \
 	%D%/numa.c %D%/numa.h \
 	%D%/os.c %D%/os.h \
+	%D%/panic.c %D%/panic.h \
+	%D%/rng.c %D%/rng.h \
+	%D%/seclabel.c %D%/seclabel.h \
+	%D%/shmem.c %D%/shmem.h \
 	%D%/sysinfo.c %D%/sysinfo.h \
+	%D%/text-rules.c %D%/text-rules.h \
+	%D%/tpm.c %D%/tpm.h \
 	%D%/tune.c %D%/tune.h \
-	%D%/xml-writer.c %D%/xml-writer.h \
-	%D%/xml.c %D%/xml.h
+	%D%/unix-socket.c %D%/unix-socket.h \
+	%D%/video.c %D%/video.h \
+	%D%/virtio-options.c %D%/virtio-options.h \
+	%D%/vsock.c %D%/vsock.h \
+	%D%/watchdog.c %D%/watchdog.h \
+	%D%/xml.c %D%/xml.h \
+	%D%/xml-writer.c %D%/xml-writer.h
