@@ -3,3 +3,8 @@ sandbox_tests = tests/sandbox/sandbox-test
 check_PROGRAMS += $(sandbox_tests)
 TESTS += $(sandbox_tests)
 tests_sandbox_sandbox_test_SOURCES = tests/sandbox/sandbox-test.c
+
+# With /dev/kvm: see tests/kvm/local.mk.
+check_PROGRAMS += tests/sandbox/vcpu-kvm
+KVM_TESTS += tests/sandbox/vcpu-kvm
+tests_sandbox_vcpu_kvm_SOURCES = tests/sandbox/vcpu-kvm.c $(kvm_guest_sources)
