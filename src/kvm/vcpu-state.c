@@ -254,6 +254,20 @@ save_msrs(KilnVcpu *vcpu, KilnVcpuState *state, GError **error)
     return TRUE;
 }
 
+/* A guest that runs guests of its own has state in KVM that is not read here. */
+static gboolean
+refuse_nested(KilnVcpu *vcpu, const KilnVcpuState *state, GError **error)
+{
+    enum { CR4_VMXE = 1 << 13, EFER_SVME = 1 << 12 };
+
+    if ((state->sregs.cr4 & CR4_VMXE) == 0 && (state->sregs.efer & EFER_SVME) == 0)
+        return TRUE;
+    return kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
+                          "vCPU %u: the guest uses nested virtualisation, whose state cannot be "
+                          "saved",
+                          kiln_vcpu_index(vcpu));
+}
+
 gboolean
 kiln_vcpu_save(KilnVcpu *vcpu, KilnVcpuState *state, GError **error)
 {
@@ -269,7 +283,8 @@ kiln_vcpu_save(KilnVcpu *vcpu, KilnVcpuState *state, GError **error)
         return FALSE;
     state->mp_state = mp.mp_state;
     state->tsc_khz = (uint32_t)tsc_khz(vcpu);
-    return save_xsave(vcpu, state, error) && save_msrs(vcpu, state, error);
+    return refuse_nested(vcpu, state, error) && save_xsave(vcpu, state, error) &&
+           save_msrs(vcpu, state, error);
 }
 
 static gboolean

@@ -120,13 +120,7 @@ guest_free(Guest *guest)
 {
     if (guest == NULL)
         return;
-    __atomic_store_n(&guest->done, TRUE, __ATOMIC_SEQ_CST);
-    for (guint i = 0; i < guest->n_vcpus; i++) {
-        if (guest->threads[i] != 0) {
-            kiln_vcpu_kick(guest->vcpus[i]);
-            pthread_join(guest->threads[i], NULL);
-        }
-    }
+    guest_stop_threads(guest);
     for (guint i = 0; i < guest->n_vcpus; i++)
         kiln_vcpu_free(guest->vcpus[i]);
     kiln_vm_free(guest->vm);
@@ -206,6 +200,18 @@ guest_start_threads(Guest *guest)
         argument->guest = guest;
         argument->index = i;
         ck_assert_int_eq(pthread_create(&guest->threads[i], NULL, run_thread, argument), 0);
+    }
+}
+
+void
+guest_stop_threads(Guest *guest)
+{
+    for (guint i = 1; i < guest->n_vcpus; i++) {
+        if (guest->threads[i] == 0)
+            continue;
+        kiln_vcpu_kick(guest->vcpus[i]);
+        pthread_join(guest->threads[i], NULL);
+        guest->threads[i] = 0;
     }
 }
 

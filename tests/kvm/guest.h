@@ -87,8 +87,9 @@ void guest_run(Guest *guest);
         ck_assert((guest)->done);                                                                  \
     } while (0)
 
-/* Every vCPU but the first on a thread of its own; guest_free() stops them. */
+/* Every vCPU but the first on a thread of its own; guest_free() stops them if nobody else did. */
 void guest_start_threads(Guest *guest);
+void guest_stop_threads(Guest *guest);
 
 /* main() of a program of such tests: skipped, with the reason, where /dev/kvm cannot be used. */
 int guest_main(Suite *(*make_suite)(void));

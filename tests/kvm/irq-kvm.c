@@ -178,18 +178,26 @@ GUEST_ASM(processors, "mov $0xfee00000, %ebx\n movl $0x1ff, 0xf0(%rbx)\n"
 GUEST_ASM(application, ".code16\n xor %ax, %ax\n mov %ax, %ds\n lock incl 0x3000\n 1: hlt\n"
                        "jmp 1b\n");
 
+/* Twice, with a reset between: those that ran wait for their SIPI again. */
 START_TEST(eight_vcpus)
 {
     g_autoptr(Guest) guest = guest_new(8, 16 << 20, NULL);
+    g_autoptr(GError) error = NULL;
+    uint32_t zero = 0;
 
     ck_assert(kiln_memory_write(guest->memory, GUEST_DATA, application_start,
                                 (uint64_t)(application_end - application_start)));
     guest_load(guest, processors_start, processors_end);
-    guest_start(guest, KILN_VCPU_START_LONG64);
-    guest_start_threads(guest);
-    guest_run(guest);
-    kiln_assert_no_error(guest->error);
-    ck_assert_uint_eq(guest->result, 7);
+    for (int i = 0; i < 2; i++) {
+        ck_assert(kiln_memory_write(guest->memory, 0x3000, &zero, sizeof zero));
+        guest_start(guest, KILN_VCPU_START_LONG64);
+        guest_start_threads(guest);
+        guest_run(guest);
+        kiln_assert_no_error(guest->error);
+        ck_assert_uint_eq(guest->result, 7);
+        guest_stop_threads(guest);
+        ck_assert(kiln_vm_reset(guest->vm, &error));
+    }
 }
 END_TEST
 
@@ -220,6 +228,18 @@ START_TEST(not_kvm)
 }
 END_TEST
 
+START_TEST(no_permission)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (setuid(65534) < 0 || access("/dev/kvm", R_OK | W_OK) == 0)
+        return; /* nobody here lacks the permission */
+    ck_assert_ptr_null(kiln_kvm_open(&error));
+    kiln_assert_error_has(error, "/dev/kvm: Permission denied");
+    kiln_assert_error_has(error, "group");
+}
+END_TEST
+
 static Suite *
 irq_suite(void)
 {
@@ -236,6 +256,7 @@ irq_suite(void)
     tcase_add_test(tcase, eight_vcpus);
     tcase_add_test(tcase, too_many_vcpus);
     tcase_add_test(tcase, not_kvm);
+    tcase_add_test(tcase, no_permission);
     return suite;
 }
 
