@@ -7,9 +7,8 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
-/* Returns: (transfer full): the path of @file. */
-static char *
-find(const char *file)
+char *
+kiln_module_path(const char *file)
 {
     g_autofree char *executable = g_file_read_link("/proc/self/exe", NULL);
     g_autofree char *directory = executable != NULL ? g_path_get_dirname(executable) : NULL;
@@ -26,7 +25,7 @@ find(const char *file)
 const void *
 kiln_module_load(const char *file, const char *symbol, GError **error)
 {
-    g_autofree char *path = find(file);
+    g_autofree char *path = kiln_module_path(file);
     void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     const void *table = module != NULL ? dlsym(module, symbol) : NULL;
 

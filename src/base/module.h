@@ -11,6 +11,12 @@
 #include <glib.h>
 
 /**
+ * kiln_module_path:
+ * Returns: (transfer full): where the module @file is looked for.
+ */
+char *kiln_module_path(const char *file);
+
+/**
  * kiln_module_load:
  * @file: name of the module, such as "control.so"
  * @symbol: of the table that it exports
