@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -44,6 +45,8 @@ is_raw(const Tty *tty)
     return (modes.c_lflag & (ICANON | ECHO | ISIG)) == 0;
 }
 
+static const int ending_signals[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGSEGV, SIGABRT };
+
 /* Runs @body as a session of its own on @tty, as a shell's foreground job. */
 static pid_t
 child(const Tty *tty, void (*body)(int ready))
@@ -59,8 +62,9 @@ child(const Tty *tty, void (*body)(int ready))
         int fd;
 
         setsid();
-        signal(SIGTERM, SIG_DFL); /* the test library's own, which end the whole test */
-        signal(SIGINT, SIG_DFL);
+        for (guint i = 0; i < G_N_ELEMENTS(ending_signals); i++)
+            signal(ending_signals[i], SIG_DFL); /* the test library and shells set some */
+        (void)setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
         fd = open(tty->path, O_RDWR);
         ioctl(fd, TIOCSCTTY, 0);
         dup2(fd, STDIN_FILENO);
@@ -90,8 +94,6 @@ raw_and_wait(int ready)
     while (TRUE)
         pause();
 }
-
-static const int ending_signals[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGSEGV, SIGABRT };
 
 START_TEST(signals_restore_it)
 {
