@@ -1,13 +1,17 @@
 noinst_LIBRARIES += libkiln-domain.a
 libkiln_domain_a_SOURCES = \
 	%D%/address.c %D%/address.h \
+	%D%/assign.c %D%/assign.h \
+	%D%/assign-pci.c \
 	%D%/char-source.c %D%/char-source.h \
 	%D%/chardev.c %D%/chardev.h \
 	%D%/clock.c %D%/clock.h \
 	%D%/controller.c %D%/controller.h \
 	%D%/cpu.c %D%/cpu.h \
+	%D%/devices.c %D%/devices.h \
 	%D%/disk.c %D%/disk.h \
 	%D%/disk-source.c %D%/disk-source.h \
+	%D%/domain.c %D%/domain.h \
 	%D%/fault.c %D%/fault.h \
 	%D%/features.c %D%/features.h \
 	%D%/fields.c %D%/fields.h \
@@ -27,6 +31,7 @@ libkiln_domain_a_SOURCES = \
 	%D%/os.c %D%/os.h \
 	%D%/panic.c %D%/panic.h \
 	%D%/rng.c %D%/rng.h \
+	%D%/rules.c %D%/rules.h \
 	%D%/seclabel.c %D%/seclabel.h \
 	%D%/shmem.c %D%/shmem.h \
 	%D%/sysinfo.c %D%/sysinfo.h \
@@ -34,6 +39,7 @@ libkiln_domain_a_SOURCES = \
 	%D%/tpm.c %D%/tpm.h \
 	%D%/tune.c %D%/tune.h \
 	%D%/unix-socket.c %D%/unix-socket.h \
+	%D%/validate.c \
 	%D%/video.c %D%/video.h \
 	%D%/virtio-options.c %D%/virtio-options.h \
 	%D%/vsock.c %D%/vsock.h \

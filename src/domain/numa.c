@@ -2,6 +2,8 @@
 /* See numa.h. */
 #include "domain/numa.h"
 
+#include "base/intmath.h"
+
 static const char *const mode_names[] = { NULL, "shared", "private" };
 static const char *const associativity_names[] = { NULL, "none", "direct", "full" };
 static const char *const policy_names[] = { NULL, "none", "writeback", "writethrough" };
@@ -81,10 +83,15 @@ numa_check(void *object, KilnXmlNode *node, KilnFaults *faults)
 {
     KilnNuma *numa = object;
     g_autoptr(KilnBitmap) seen = kiln_bitmap_new();
+    guint64 sum = 0;
 
     for (guint i = 0; i < numa->cells->len; i++) {
         KilnNumaCell *cell = g_ptr_array_index(numa->cells, i);
 
+        if (!kiln_add_u64(sum, cell->memory.value, &sum) || sum > G_MAXINT64) {
+            kiln_fault_add(faults, KILN_FAULT_XML, node, NULL, "the cells have too much memory");
+            return;
+        }
         if (!cell->id.set)
             cell->id = (KilnUint){ .set = TRUE, .value = i };
     }

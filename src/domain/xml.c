@@ -302,7 +302,8 @@ kiln_xml_take_attribute(KilnXmlNode *node, const char *name)
 const char *
 kiln_xml_take_text(KilnXmlNode *node)
 {
-    if (!node->text_taken && node->children->len == 0)
+    if (!node->text_taken &&
+        (node->children->len == 0 || node->text[strspn(node->text, " \t\r\n")] == '\0'))
         g_strstrip(node->text);
     node->text_taken = TRUE;
     return node->text;

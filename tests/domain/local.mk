@@ -5,3 +5,11 @@ TESTS += tests/domain/devices-test tests/domain/devices-schema-test.py
 tests_domain_devices_test_SOURCES = tests/domain/devices-test.c
 dist_check_SCRIPTS += tests/domain/devices-schema-test.py
 EXTRA_DIST += tests/domain/golden-devices
+
+domain_tests = tests/domain/domain-test tests/domain/fields-test
+check_PROGRAMS += $(domain_tests)
+TESTS += $(domain_tests) tests/domain/libvirt-schema-test.sh
+tests_domain_domain_test_SOURCES = tests/domain/domain-test.c
+tests_domain_fields_test_SOURCES = tests/domain/fields-test.c
+dist_check_SCRIPTS += tests/domain/libvirt-schema-test.sh
+EXTRA_DIST += tests/domain/golden tests/domain/faults

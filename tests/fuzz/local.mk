@@ -40,3 +40,7 @@ fuzz_targets += tests/fuzz/device-registers-fuzz
 tests_fuzz_device_registers_fuzz_SOURCES = tests/fuzz/device-registers-fuzz.c $(FUZZ_MAIN)
 tests_fuzz_device_registers_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/device-registers
+fuzz_targets += tests/fuzz/domain-xml-fuzz
+tests_fuzz_domain_xml_fuzz_SOURCES = tests/fuzz/domain-xml-fuzz.c $(FUZZ_MAIN)
+tests_fuzz_domain_xml_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/domain-xml
