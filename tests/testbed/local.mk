@@ -1,1 +1,8 @@
 # Files of tests/testbed
+EXTRA_DIST += %D%/suite %D%/document.py %D%/vmm.py %D%/facts.py %D%/check
+
+# Stock kernels on a real KVM: QEMU emulates a machine that has one.  Needs what
+# `scripts/install-deps testbed` installs.  Minutes, and root or sudo the first time.
+check-testbed: all
+	$(SHELL) $(srcdir)/%D%/check '$(abs_srcdir)' '$(abs_builddir)' '$(MAKE)'
+.PHONY: check-testbed
