@@ -37,6 +37,28 @@ kiln_irq_set(const KilnIrq *irq, gboolean level)
 }
 
 /**
+ * KilnIrqOutput:
+ *
+ * A device's end of a line: remembers the level, so that only changes travel, each of which may be
+ * a system call.  Embedded, guarded by the device's lock; initialise with KILN_IRQ_OUTPUT().
+ */
+typedef struct {
+    KilnIrq line;
+    gboolean level;
+} KilnIrqOutput;
+
+#define KILN_IRQ_OUTPUT(to) ((KilnIrqOutput){ .line = (to) })
+
+static inline void
+kiln_irq_output_set(KilnIrqOutput *output, gboolean level)
+{
+    if (output->level == level)
+        return;
+    output->level = level;
+    kiln_irq_set(&output->line, level);
+}
+
+/**
  * KilnIrqOr:
  *
  * A line that several sources share: asserted while any of them asserts it.  Embedded; must not

@@ -67,6 +67,8 @@ typedef struct {
     KilnI8042Options options;
     KilnRegion data_port;
     KilnRegion command_port;
+    KilnIrqOutput keyboard_irq;
+    KilnIrqOutput aux_irq;
     uint8_t status;  /* without what the queue's head gives */
     uint8_t command; /* that waits for its parameter, or 0 */
     uint8_t output;  /* the output port's A20 and reset bits */
@@ -83,9 +85,8 @@ update_irqs(I8042 *kbc)
     gboolean full = kbc->n_queued > 0;
     gboolean aux = full && (kbc->flags[0] & STATUS_AUX);
 
-    kiln_irq_set(&kbc->options.keyboard_irq,
-                 full && !aux && (kbc->ram[0] & MODE_KEYBOARD_IRQ) != 0);
-    kiln_irq_set(&kbc->options.aux_irq, aux && (kbc->ram[0] & MODE_AUX_IRQ) != 0);
+    kiln_irq_output_set(&kbc->keyboard_irq, full && !aux && (kbc->ram[0] & MODE_KEYBOARD_IRQ) != 0);
+    kiln_irq_output_set(&kbc->aux_irq, aux && (kbc->ram[0] & MODE_AUX_IRQ) != 0);
 }
 
 static void
@@ -196,8 +197,8 @@ data_read(void *opaque, uint64_t offset, unsigned size)
         memmove(kbc->queue, kbc->queue + 1, kbc->n_queued);
         memmove(kbc->flags, kbc->flags + 1, kbc->n_queued);
         /* The line falls with each byte, so that the next one is an edge of its own. */
-        kiln_irq_set(&kbc->options.keyboard_irq, FALSE);
-        kiln_irq_set(&kbc->options.aux_irq, FALSE);
+        kiln_irq_output_set(&kbc->keyboard_irq, FALSE);
+        kiln_irq_output_set(&kbc->aux_irq, FALSE);
         update_irqs(kbc);
     }
     return kbc->last;
@@ -304,6 +305,8 @@ kiln_i8042_new(const KilnI8042Options *options, GError **error)
 
     kiln_device_init(&kbc->device, &i8042_ops, "i8042");
     kbc->options = *options;
+    kbc->keyboard_irq = KILN_IRQ_OUTPUT(options->keyboard_irq);
+    kbc->aux_irq = KILN_IRQ_OUTPUT(options->aux_irq);
     kiln_region_init(&kbc->data_port, &kbc->device, &data_ops, 1);
     kiln_region_init(&kbc->command_port, &kbc->device, &command_ops, 1);
     i8042_reset(&kbc->device);

@@ -92,6 +92,7 @@ struct KilnIch9Pm {
     KilnIch9PmOptions options;
     KilnRegion block;
     KilnRegion apm;
+    KilnIrqOutput sci;
     KilnClockTimer overflow; /* next change of the PM timer's top bit, while enabled */
     KilnClockTimer tco;
     uint8_t write_mask[KILN_ICH9_PM_BYTES];
@@ -150,7 +151,7 @@ update(KilnIch9Pm *pm)
     uint16_t events = reg16(pm, PM1_STS) & reg16(pm, PM1_EN) & SCI_EVENTS;
     uint64_t gpes = kiln_le64_load(pm->regs + GPE0_STS) & kiln_le64_load(pm->regs + GPE0_EN);
 
-    kiln_irq_set(&pm->options.sci, (reg16(pm, PM1_CNT) & SCI_EN) && (events != 0 || gpes != 0));
+    kiln_irq_output_set(&pm->sci, (reg16(pm, PM1_CNT) & SCI_EN) && (events != 0 || gpes != 0));
     if ((reg16(pm, PM1_EN) & TMR_STS) && !(reg16(pm, PM1_STS) & TMR_STS)) {
         uint64_t ticks = (pm->timer_half + 1) << (timer_bits(pm) - 1);
 
@@ -445,6 +446,7 @@ kiln_ich9_pm_new(const KilnIch9PmOptions *options, GError **error)
 
     kiln_device_init(&pm->device, &pm_ops, "ich9-pm");
     pm->options = *options;
+    pm->sci = KILN_IRQ_OUTPUT(options->sci);
     kiln_region_init(&pm->block, &pm->device, &block_ops, KILN_ICH9_PM_BYTES);
     kiln_region_init(&pm->apm, &pm->device, &apm_ops, 2);
     kiln_clock_timer_init(&pm->overflow, options->clock, overflow_fired, pm);

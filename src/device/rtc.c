@@ -52,6 +52,7 @@ typedef struct {
     KilnDevice device;
     KilnRtcOptions options;
     KilnRegion region;
+    KilnIrqOutput irq;
     KilnClockTimer timer;
     uint8_t cmos[CMOS_BYTES]; /* the clock's registers only while it stands still */
     uint8_t index;
@@ -151,7 +152,7 @@ update(Rtc *rtc)
     uint8_t awaited = b & FLAGS & ~pending;
     uint64_t next = UINT64_MAX;
 
-    kiln_irq_set(&rtc->options.irq, (b & pending) != 0);
+    kiln_irq_output_set(&rtc->irq, (b & pending) != 0);
     if ((awaited & B_PERIODIC) && periodic_ticks(rtc) != 0)
         next = kiln_clock_ticks_to_ns((rtc->seen_edge + 1) * periodic_ticks(rtc), CRYSTAL_HZ);
     if (!is_held(rtc) && (awaited & B_UPDATE))
@@ -411,6 +412,7 @@ kiln_rtc_new(const KilnRtcOptions *options, GError **error)
 
     kiln_device_init(&rtc->device, &rtc_ops, "rtc");
     rtc->options = *options;
+    rtc->irq = KILN_IRQ_OUTPUT(options->irq);
     kiln_region_init(&rtc->region, &rtc->device, &rtc_region, 2);
     kiln_clock_timer_init(&rtc->timer, options->clock, timer_fired, rtc);
     rtc->cmos[KILN_RTC_REG_A] = A_RESET;

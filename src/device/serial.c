@@ -84,6 +84,7 @@ typedef struct {
     KilnDevice device;
     KilnSerialOptions options;
     KilnRegion region;
+    KilnIrqOutput irq;
     uint8_t ier;
     uint8_t fcr;
     uint8_t lcr;
@@ -168,7 +169,7 @@ interrupt(const Serial *serial)
 static void
 update_irq(Serial *serial)
 {
-    kiln_irq_set(&serial->options.irq, interrupt(serial) != IIR_NONE);
+    kiln_irq_output_set(&serial->irq, interrupt(serial) != IIR_NONE);
 }
 
 /* The modem inputs, from outside or looped back (§8.6), with their delta bits. */
@@ -512,6 +513,7 @@ kiln_serial_new(const KilnSerialOptions *options, GError **error)
     kiln_device_init(&serial->device, &serial_ops, id);
     serial->device.instance = options->index;
     serial->options = *options;
+    serial->irq = KILN_IRQ_OUTPUT(options->irq);
     kiln_region_init(&serial->region, &serial->device, &serial_region, N_PORTS);
     serial_reset(&serial->device);
     if (!kiln_space_add(options->io, &serial->region, options->base, error)) {

@@ -46,6 +46,7 @@ kiln_board_gsi(void *opaque, unsigned n, gboolean level)
     if (level && !board->gsi[n])
         board->rises[n]++;
     board->gsi[n] = level;
+    board->n_gsi_calls++;
 }
 
 void

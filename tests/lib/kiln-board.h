@@ -20,6 +20,7 @@ typedef struct {
     KilnPciHost *host;
     gboolean gsi[KILN_BOARD_N_GSIS];   /* levels */
     unsigned rises[KILN_BOARD_N_GSIS]; /* how often each went up */
+    unsigned n_gsi_calls;              /* how often any was told a level */
     unsigned n_resets;
     KilnResetCause reset_cause; /* of the last one */
     unsigned n_power_offs;
