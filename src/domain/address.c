@@ -46,7 +46,7 @@ static const KilnField ccid_fields[] = {
 };
 static const KilnField usb_fields[] = {
     KILN_FIELD_PLAIN(KilnUsbAddress, bus, "@bus", 65535),
-    KILN_FIELD_STRING(KilnUsbAddress, port, "@port"),
+    KILN_FIELD_STRING(KilnUsbAddress, port, "@port", .rule = &kiln_usb_port_rule),
     KILN_FIELD_END,
 };
 static const KilnField isa_fields[] = {
@@ -136,8 +136,8 @@ static const KilnField info_fields[] = {
     KILN_FIELD_UINT(KilnDeviceInfo, acpi_index, "acpi@index", 1, 16 * 1024 - 1),
     KILN_FIELD_SWITCH(KilnDeviceInfo, rom_enabled, "rom@enabled", YESNO),
     KILN_FIELD_SWITCH(KilnDeviceInfo, rom_bar, "rom@bar", ONOFF),
-    KILN_FIELD_STRING(KilnDeviceInfo, rom_file, "rom@file"),
-    KILN_FIELD_STRING(KilnDeviceInfo, alias, "alias@name"),
+    KILN_FIELD_STRING(KilnDeviceInfo, rom_file, "rom@file", .rule = &kiln_path_rule),
+    KILN_FIELD_STRING(KilnDeviceInfo, alias, "alias@name", .rule = &kiln_alias_rule),
     KILN_FIELD_CUSTOM(KilnDeviceInfo, address, "address", &kiln_address_ops),
     KILN_FIELD_END,
 };

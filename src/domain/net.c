@@ -219,6 +219,9 @@ check_net(void *object, KilnXmlNode *node, KilnFaults *faults)
     if (missing != NULL)
         kiln_fault_add(faults, KILN_FAULT_XML, node, NULL, "type '%s' needs <source %s=>",
                        kiln_net_type_names[net->type], missing);
+    if (source->mac_table != KILN_NET_MAC_TABLE_ABSENT && source->bridge == NULL)
+        kiln_fault_add(faults, KILN_FAULT_XML, node, NULL,
+                       "<source macTableManager=> needs 'bridge' beside it");
     if (net->type != KILN_NET_TYPE_HOSTDEV &&
         (net->driver.name == KILN_NET_DRIVER_KVM || net->driver.name == KILN_NET_DRIVER_VFIO))
         kiln_fault_add(faults, KILN_FAULT_XML, node, NULL, "driver '%s' is for type 'hostdev' only",

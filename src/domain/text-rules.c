@@ -94,6 +94,23 @@ no_slash(const char *text)
     return *text != '\0' && strpbrk(text, "/\n") == NULL;
 }
 
+/* Up to four numbers of up to three hexadecimal digits each. */
+static gboolean
+usb_port(const char *text)
+{
+    g_auto(GStrv) ports = g_strsplit(text, ".", -1);
+    guint n = g_strv_length(ports);
+
+    for (guint i = 0; i < n; i++) {
+        const char *digits = g_str_has_prefix(ports[i], "0x") ? ports[i] + 2 : ports[i];
+        gsize length = strlen(digits);
+
+        if (length < 1 || length > 3 || !hex_digits(digits, (guint)length))
+            return FALSE;
+    }
+    return n >= 1 && n <= 4;
+}
+
 static gboolean
 disk_target(const char *text)
 {
@@ -179,6 +196,10 @@ datetime(const char *text)
 }
 
 const KilnTextRule kiln_path_rule = { .wants = "an absolute path", .check = path };
+const KilnTextRule kiln_alias_rule = { .wants = "an alias of letters, digits and _ - .",
+                                       .extra = "_-." };
+const KilnTextRule kiln_usb_port_rule = { .wants = "a port such as 2, or 2.1 behind a hub",
+                                          .check = usb_port };
 const KilnTextRule kiln_block_rule = { .wants = "an absolute path or a device name",
                                        .check = block };
 const KilnTextRule kiln_device_rule = { .wants =

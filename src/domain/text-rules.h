@@ -25,6 +25,8 @@ struct KilnTextRule {
 gboolean kiln_text_rule_allows(const KilnTextRule *rule, const char *text);
 
 extern const KilnTextRule kiln_path_rule;        /* absolute */
+extern const KilnTextRule kiln_alias_rule;       /* of a device */
+extern const KilnTextRule kiln_usb_port_rule;    /* "2.1": a port, or ports of hubs down to it */
 extern const KilnTextRule kiln_block_rule;       /* absolute path or device name */
 extern const KilnTextRule kiln_device_rule;      /* name of a network device */
 extern const KilnTextRule kiln_device_path_rule; /* the same, which may be a path */
