@@ -23,7 +23,8 @@ typedef struct KilnMachine KilnMachine;
  * @KILN_MACHINE_BUILT: made and not started; start or free may be called
  * @KILN_MACHINE_RUNNING: vCPUs run
  * @KILN_MACHINE_PAUSED: no vCPU runs and the guest's clocks stand still; resume goes on
- * @KILN_MACHINE_SHUTDOWN: as RUNNING, and the power button was pressed
+ * @KILN_MACHINE_SHUTDOWN: as PAUSED, for good: the guest powered itself off (or was reset) and
+ *   on_poweroff (on_reboot) says preserve
  * @KILN_MACHINE_CRASHED: as PAUSED, for good: the guest panicked and on_crash says preserve
  * @KILN_MACHINE_SHUTOFF: finished; vCPU threads are gone; only free, state and outcome may be
  *   called
@@ -47,23 +48,24 @@ typedef enum {
  */
 typedef enum {
     KILN_REASON_UNKNOWN,
-    KILN_REASON_BOOTED,   /* running: started */
-    KILN_REASON_UNPAUSED, /* running: resumed by the user */
-    KILN_REASON_USER,     /* paused or shutdown: the user asked */
-    KILN_REASON_STARTING, /* paused: start was asked to leave it paused */
-    KILN_REASON_GUEST,    /* shutoff: the guest powered itself off */
+    KILN_REASON_BOOTED,    /* running: started */
+    KILN_REASON_UNPAUSED,  /* running: resumed by the user */
+    KILN_REASON_USER,      /* paused or shutdown: the user asked */
+    KILN_REASON_STARTING,  /* paused: start was asked to leave it paused */
+    KILN_REASON_GUEST,     /* shutoff: the guest powered itself off */
     KILN_REASON_DESTROYED, /* shutoff: killed by the user, or a lifecycle action said destroy */
-    KILN_REASON_PANICKED, /* crashed or shutoff: the guest said that it panicked (pvpanic) */
-    KILN_REASON_CRASHED,  /* running or shutoff: a crash, and on_crash restarted or ended it */
-    KILN_REASON_FAILED,   /* paused or shutoff: KVM or kiln itself cannot go on */
+    KILN_REASON_PANICKED,  /* crashed or shutoff: the guest said that it panicked (pvpanic) */
+    KILN_REASON_CRASHED,   /* running or shutoff: a crash, and on_crash restarted or ended it */
+    KILN_REASON_FAILED,    /* paused or shutoff: KVM or kiln itself cannot go on */
 } KilnMachineReason;
 
 /* How it ended, for exit statuses and logs. */
 typedef enum {
-    KILN_OUTCOME_NONE,      /* not finished */
-    KILN_OUTCOME_POWEROFF,  /* the guest powered itself off */
-    KILN_OUTCOME_DESTROYED, /* killed by the user, or it rebooted and on_reboot says destroy */
-    KILN_OUTCOME_CRASHED,   /* the guest panicked or hit a triple fault that on_crash ends */
+    KILN_OUTCOME_NONE,     /* not finished */
+    KILN_OUTCOME_POWEROFF, /* the guest powered itself off, or reset itself and on_reboot is destroy
+                            */
+    KILN_OUTCOME_DESTROYED, /* killed by the user */
+    KILN_OUTCOME_CRASHED,   /* the guest panicked, and on_crash ended it */
     KILN_OUTCOME_FAILED,    /* kiln or KVM failed; kiln_machine_failure() says why */
 } KilnMachineOutcome;
 
@@ -80,10 +82,13 @@ typedef void (*KilnMachineListener)(KilnMachine *machine, KilnMachineEvent event
  * KilnMachineOptions:
  * @kvm_fd: an open /dev/kvm, borrowed; -1 opens it
  * @console: connect the first serial port to the terminal, whatever the definition says of it
+ * @thread_started: (nullable): called on each vCPU thread before it runs the guest: where the
+ *   sandbox closes around it
  */
 typedef struct {
     int kvm_fd;
     gboolean console;
+    gboolean (*thread_started)(GError **error);
 } KilnMachineOptions;
 
 /**
@@ -132,7 +137,8 @@ KilnMachineOutcome kiln_machine_outcome(const KilnMachine *machine);
 /* What failed, NULL unless the outcome or reason is FAILED; owned by the machine. */
 const GError *kiln_machine_failure(const KilnMachine *machine);
 
-/* "running", "paused", …: libvirt's words for the state; "user", "booted", … for the reason. */
+/* "nostate", "running", "paused", "shutdown", "crashed", "shutoff"; "user", "booted", …: words for
+ * programs, as the control interface has them. */
 const char *kiln_machine_state_name(KilnMachineState state);
 const char *kiln_machine_reason_name(KilnMachineReason reason);
 

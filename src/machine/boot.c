@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What stands in guest memory when the first vCPU starts, all by direct boot:
+ *
+ *   tables (ACPI at the end of low RAM, SMBIOS and RSDP in 0xe0000-0xfffff) -> kernel, initrd,
+ *   command line (boot room) -> registers of the first vCPU
+ *
+ * It is done anew at each reset, since the guest may have written over any of it.
+ */
+#include "machine/private.h"
+
+#include "acpi/smbios.h"
+#include "acpi/tables.h"
+#include "base/error.h"
+#include "base/intmath.h"
+#include "boot/boot.h"
+#include "domain/domain.h"
+#include "machine/tables.h"
+#include "memory/layout.h"
+
+#include <fcntl.h>
+
+enum {
+    RSDP_GPA = KILN_LAYOUT_BIOS_AREA, /* a scan finds it there: ACPI 6.5 §5.2.5.1 */
+    SMBIOS_GPA = 0xf0000,             /* likewise: DMTF DSP0134 3.6.0 §5.2 */
+    ACPI_PAGES_ALIGN = 64 * 1024,     /* so that a reset with other sizes lands alike */
+    N_RESERVED = 2,
+};
+
+gboolean
+kiln_machine_open_boot(KilnMachine *machine, GError **error)
+{
+    const KilnOs *os = &machine->domain->os;
+
+    machine->kernel_fd = kiln_open(os->kernel, O_RDONLY, 0, error);
+    if (machine->kernel_fd < 0) {
+        g_prefix_error(error, "kernel: ");
+        return FALSE;
+    }
+    if (os->initrd == NULL)
+        return TRUE;
+    machine->initrd_fd = kiln_open(os->initrd, O_RDONLY, 0, error);
+    if (machine->initrd_fd < 0) {
+        g_prefix_error(error, "initrd: ");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* Writes the ACPI tables below the end of low RAM.  Returns where they begin. */
+static gboolean
+write_acpi(KilnMachine *machine, KilnBootRange *range, GError **error)
+{
+    g_autoptr(KilnAcpiTables) tables = kiln_machine_acpi_tables(machine);
+    uint64_t low = kiln_layout_low_ram(kiln_memory_size(machine->memory));
+    uint64_t size = kiln_align_up(tables->tables->len, ACPI_PAGES_ALIGN);
+
+    if (low < 2 * size)
+        return kiln_error_set(error, KILN_ERROR_INVALID,
+                              "memory: %" G_GUINT64_FORMAT
+                              " bytes leave no room for %u of ACPI tables",
+                              low, tables->tables->len);
+    *range = (KilnBootRange){ low - size, size, KILN_BOOT_ACPI };
+    kiln_acpi_place(tables, range->gpa);
+    if (!kiln_memory_write(machine->memory, range->gpa, tables->tables->data,
+                           tables->tables->len) ||
+        !kiln_memory_write(machine->memory, RSDP_GPA, tables->rsdp, sizeof tables->rsdp))
+        return kiln_error_set(error, KILN_ERROR_INVALID, "memory: too little for ACPI tables");
+    return TRUE;
+}
+
+static gboolean
+write_smbios(KilnMachine *machine, GError **error)
+{
+    g_autoptr(KilnSmbios) smbios = kiln_machine_smbios(machine, error);
+    g_autoptr(GByteArray) image = NULL;
+
+    if (smbios == NULL)
+        return FALSE;
+    image = kiln_smbios_image(smbios, SMBIOS_GPA);
+    if (image->len > KILN_LAYOUT_BIOS_AREA_END - SMBIOS_GPA)
+        return kiln_error_set(error, KILN_ERROR_INVALID,
+                              "sysinfo: %u bytes of SMBIOS data do not fit into 64 KiB",
+                              image->len);
+    if (!kiln_memory_write(machine->memory, SMBIOS_GPA, image->data, image->len))
+        return kiln_error_set(error, KILN_ERROR_INVALID, "memory: less than 1 MiB");
+    return TRUE;
+}
+
+static KilnVcpuStart
+vcpu_start(const KilnBootEntry *entry)
+{
+    return (KilnVcpuStart){
+        .mode =
+            entry->mode == KILN_BOOT_LONG64 ? KILN_VCPU_START_LONG64 : KILN_VCPU_START_PROTECTED32,
+        .rip = entry->rip,
+        .rax = entry->rax,
+        .rbx = entry->rbx,
+        .rsi = entry->rsi,
+        .cr3 = entry->cr3,
+        .gdt = entry->gdt,
+        .gdt_limit = entry->gdt_limit,
+    };
+}
+
+gboolean
+kiln_machine_load_boot(KilnMachine *machine, GError **error)
+{
+    const KilnOs *os = &machine->domain->os;
+    KilnBootRange reserved[N_RESERVED] = {
+        [0] = { KILN_LAYOUT_BIOS_AREA, KILN_LAYOUT_BIOS_AREA_END - KILN_LAYOUT_BIOS_AREA,
+                KILN_BOOT_RESERVED },
+    };
+    KilnBootOptions options = {
+        .kernel_fd = machine->kernel_fd,
+        .kernel_name = os->kernel,
+        .initrd_fd = machine->initrd_fd,
+        .initrd_name = os->initrd,
+        .cmdline = os->cmdline,
+        .rsdp = RSDP_GPA,
+        .reserved = reserved,
+        .n_reserved = N_RESERVED,
+        .memory_is_zero = !machine->running_before,
+    };
+    KilnBootEntry entry;
+    KilnVcpuStart start;
+
+    if (machine->domain->features.acpi) {
+        if (!write_acpi(machine, &reserved[N_RESERVED - 1], error))
+            return FALSE;
+    } else {
+        options.rsdp = 0;
+        options.n_reserved--;
+    }
+    if (!write_smbios(machine, error) || !kiln_boot_load(machine->memory, &options, &entry, error))
+        return FALSE;
+    start = vcpu_start(&entry);
+    return kiln_vcpu_group_reset(machine->vcpus, &start, error);
+}

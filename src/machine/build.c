@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A definition becomes a machine, in the order that kiln_machine_new() shows.  Together with the
+ * files that it calls (cpu.c, ram.c, ports.c, board.c, boot.c, tables.c) it is the one place that
+ * knows both the definition and the devices.
+ */
+#include "machine/private.h"
+
+#include "base/error.h"
+#include "domain/domain.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+/* ---- Time of day -------------------------------------------------------------------------------
+ */
+
+static gint64
+now_seconds(void)
+{
+    return g_get_real_time() / G_USEC_PER_SEC;
+}
+
+/* Seconds that @zone is ahead of UTC now; NULL is the host's own zone. */
+static gint64
+zone_offset(const char *zone, gint64 now)
+{
+    g_autoptr(GTimeZone) tz =
+        zone != NULL ? g_time_zone_new_identifier(zone) : g_time_zone_new_local();
+
+    if (tz == NULL)
+        return 0;
+    return g_time_zone_get_offset(tz, g_time_zone_find_interval(tz, G_TIME_TYPE_UNIVERSAL, now));
+}
+
+/* By how much the guest's clock is ahead of UTC: <clock>, read once, when the guest is built. */
+static gint64
+clock_offset(const KilnDomainClock *clock)
+{
+    gint64 now = now_seconds();
+    gint64 adjustment = clock->adjustment_s.set ? clock->adjustment_s.value : 0;
+
+    switch (clock->offset) {
+    case KILN_CLOCK_LOCALTIME: return zone_offset(NULL, now) + adjustment;
+    case KILN_CLOCK_TIMEZONE: return zone_offset(clock->timezone, now);
+    case KILN_CLOCK_VARIABLE:
+        return adjustment +
+               (clock->basis == KILN_CLOCK_BASIS_LOCALTIME ? zone_offset(NULL, now) : 0);
+    case KILN_CLOCK_ABSOLUTE: return (gint64)clock->start_s.value - now;
+    case KILN_CLOCK_ABSENT:
+    case KILN_CLOCK_UTC: break;
+    }
+    return adjustment;
+}
+
+gint64
+kiln_machine_time_of_day(const KilnMachine *machine)
+{
+    return now_seconds() + machine->clock_offset;
+}
+
+/* ---- Building ----------------------------------------------------------------------------------
+ */
+
+static gboolean
+open_kvm(KilnMachine *machine, GError **error)
+{
+    g_auto(KilnFd) fd = -1;
+
+    if (machine->options.kvm_fd < 0) {
+        machine->kvm = kiln_kvm_open(error);
+        return machine->kvm != NULL;
+    }
+    fd = fcntl(machine->options.kvm_fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return kiln_error_set_errno(error, errno, "cannot use the given /dev/kvm");
+    machine->kvm = kiln_kvm_new(kiln_fd_steal(&fd), error);
+    return machine->kvm != NULL;
+}
+
+static gboolean
+build_vm(KilnMachine *machine, GError **error)
+{
+    guint n_vcpus = kiln_machine_n_vcpus(machine);
+    KilnVmOptions options = { .n_vcpus = n_vcpus };
+
+    kiln_machine_choose_topology(machine);
+    options.max_apic_id = kiln_topology_apic_id(&machine->topology, n_vcpus - 1);
+    if (n_vcpus > 1 && !machine->domain->features.acpi)
+        return kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
+                              "features: %u vCPUs are described by ACPI tables alone: add "
+                              "<acpi/> to <features>",
+                              n_vcpus);
+    machine->vm = kiln_vm_new(machine->kvm, machine->memory, &options, error);
+    return machine->vm != NULL;
+}
+
+KilnMachine *
+kiln_machine_new(KilnDomain *domain, const KilnMachineOptions *options, GError **error)
+{
+    g_autoptr(KilnMachine) machine = g_new0(KilnMachine, 1);
+
+    machine->domain = domain;
+    machine->options = *options;
+    machine->kernel_fd = -1;
+    machine->initrd_fd = -1;
+    machine->devices = g_ptr_array_new();
+    machine->clock_offset = clock_offset(&domain->clock);
+    if (!kiln_machine_init_lifecycle(machine, error) || !kiln_machine_open_boot(machine, error) ||
+        !open_kvm(machine, error) || !kiln_machine_build_memory(machine, error) ||
+        !build_vm(machine, error) || !kiln_machine_build_cpuid(machine, error) ||
+        !kiln_machine_build_board(machine, error) || !kiln_machine_build_ports(machine, error) ||
+        !kiln_machine_build_vcpus(machine, error) || !kiln_machine_load_boot(machine, error))
+        return NULL;
+    return g_steal_pointer(&machine);
+}
+
+void
+kiln_machine_free(KilnMachine *machine)
+{
+    if (machine == NULL)
+        return;
+    kiln_vcpu_group_free(machine->vcpus);
+    /* Nobody is inside a device any more.  What stands on others goes first. */
+    for (guint i = machine->devices->len; i > 0; i--)
+        kiln_device_free(g_ptr_array_index(machine->devices, i - 1));
+    g_ptr_array_unref(machine->devices);
+    kiln_machine_free_ports(machine);
+    kiln_pci_host_free(machine->pci);
+    if (machine->io != NULL) {
+        for (guint irq = 0; irq < KILN_MACHINE_N_ISA_IRQS; irq++)
+            kiln_irq_or_clear(&machine->isa_irqs[irq]);
+    }
+    kiln_space_free(machine->mmio);
+    kiln_space_free(machine->io);
+    kiln_clock_free(machine->clock);
+    kiln_cpuid_free(machine->cpuid);
+    kiln_vm_free(machine->vm);
+    kiln_memory_free(machine->memory);
+    kiln_kvm_free(machine->kvm);
+    kiln_fd_clear(&machine->kernel_fd);
+    kiln_fd_clear(&machine->initrd_fd);
+    kiln_machine_clear_lifecycle(machine);
+    kiln_domain_free(machine->domain);
+    g_free(machine);
+}
+
+const KilnDomain *
+kiln_machine_domain(const KilnMachine *machine)
+{
+    return machine->domain;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of this room share; nobody else includes it. */
+#ifndef KILN_MACHINE_PRIVATE_H
+#define KILN_MACHINE_PRIVATE_H
+
+#include "base/fd.h"
+#include "bus/pci-bus.h"
+#include "bus/space.h"
+#include "device/clock.h"
+#include "device/ich9-pm.h"
+#include "device/reset.h"
+#include "kvm/cpuid.h"
+#include "kvm/kvm.h"
+#include "kvm/vm.h"
+#include "loop/event.h"
+#include "machine/machine.h"
+#include "machine/vcpu-group.h"
+#include "memory/memory.h"
+
+enum {
+    KILN_MACHINE_N_ISA_IRQS = 16,
+    KILN_MACHINE_GSI_SCI = 9,
+};
+
+/* What a guest asked for since the main thread last looked; set by any thread. */
+typedef enum {
+    KILN_REQUEST_RESET = 1 << 0,
+    KILN_REQUEST_POWER_OFF = 1 << 1,
+    KILN_REQUEST_PANIC = 1 << 2,
+    KILN_REQUEST_CRASH_LOADED = 1 << 3,
+    KILN_REQUEST_FAILURE = 1 << 4,
+} KilnRequest;
+
+/* A serial port and its host side. */
+typedef struct {
+    char *alias;          /* (owned) "serial0" */
+    KilnChardev *chardev; /* (owned) */
+} KilnMachinePort;
+
+struct KilnMachine {
+    KilnDomain *domain; /* (owned) */
+    KilnMachineOptions options;
+
+    /* The board, in the order in which it is built; freed the other way round. */
+    KilnKvm *kvm;                                /* (owned) */
+    KilnMemory *memory;                          /* (owned) */
+    KilnVm *vm;                                  /* (owned) */
+    KilnCpuid *cpuid;                            /* (owned) */
+    KilnClock *clock;                            /* (owned) */
+    KilnSpace *io;                               /* (owned) */
+    KilnSpace *mmio;                             /* (owned) */
+    KilnIrqOr isa_irqs[KILN_MACHINE_N_ISA_IRQS]; /* lines that several ISA devices may share */
+    GArray *ports;                               /* (owned) of KilnMachinePort */
+    KilnPciHost *pci;                            /* (owned) */
+    KilnIch9Pm *pm;                              /* one of @devices */
+    KilnDevice *rtc;                             /* one of @devices */
+    GPtrArray *devices; /* (owned) of KilnDevice: reset and saved in this order */
+    KilnFd kernel_fd;   /* (owned) kept open: each reset loads the kernel again */
+    KilnFd initrd_fd;   /* (owned) -1: none */
+    KilnCpuTopology topology;
+    KilnVcpuGroup *vcpus; /* (owned) */
+
+    /* Life cycle; main thread. */
+    KilnMachineState state;
+    KilnMachineReason reason;
+    KilnMachineOutcome outcome;
+    GError *failure;         /* (owned) (nullable) */
+    gboolean reboot_on_off;  /* the user asked for a reboot: the next power-off restarts */
+    gboolean running_before; /* it has been started: reset must start from a used board */
+    uint64_t kvm_clock_ns;   /* kvmclock's time while paused */
+    gint64 clock_offset;     /* seconds that the guest's clock is ahead of UTC at first */
+    gint64 rtc_ahead;        /* (atomic) seconds by which the guest set its clock ahead */
+    GArray *listeners;       /* (owned) */
+    guint last_listener;
+
+    /* From any thread to the main one. */
+    guint requests;            /* (atomic) KilnRequest bits */
+    guint reset_cause;         /* (atomic) KilnResetCause of the last KILN_REQUEST_RESET */
+    KilnMutex lock;            /* of what follows */
+    GError *vcpu_error;        /* (owned) (nullable) the first vCPU failure */
+    KilnEvent attention;       /* set with @requests */
+    GSource *attention_source; /* (owned) */
+};
+
+/* ---- build.c, board.c, cpu.c, ports.c, boot.c: parts of kiln_machine_new() ---------------------
+ */
+
+/* Spaces, buses and devices. */
+gboolean kiln_machine_build_board(KilnMachine *machine, GError **error);
+
+/* Serial ports and their host sides, after the board. */
+gboolean kiln_machine_build_ports(KilnMachine *machine, GError **error);
+/* Which COM ports there are, bit n for COM(n+1). */
+guint kiln_machine_com_ports(const KilnMachine *machine);
+void kiln_machine_free_ports(KilnMachine *machine);
+
+/* CPUID and topology from the definition; then the vCPUs. */
+guint kiln_machine_n_vcpus(const KilnMachine *machine);
+void kiln_machine_choose_topology(KilnMachine *machine);
+gboolean kiln_machine_build_cpuid(KilnMachine *machine, GError **error);
+gboolean kiln_machine_build_vcpus(KilnMachine *machine, GError **error);
+
+/* Guest RAM from the definition. */
+gboolean kiln_machine_build_memory(KilnMachine *machine, GError **error);
+
+/* Opens kernel and initrd. */
+gboolean kiln_machine_open_boot(KilnMachine *machine, GError **error);
+/* Puts tables and kernel into guest memory and the first vCPU at its entry. */
+gboolean kiln_machine_load_boot(KilnMachine *machine, GError **error);
+
+/* The line of an ISA interrupt as one more device on it. */
+KilnIrq kiln_machine_isa_irq(KilnMachine *machine, guint irq);
+
+/* The time of day that the definition's <clock> asks for now, in seconds since 1970. */
+gint64 kiln_machine_time_of_day(const KilnMachine *machine);
+
+/* Adds to the list of devices, which owns it from now on. */
+KilnDevice *kiln_machine_add_device(KilnMachine *machine, KilnDevice *device);
+
+/* ---- lifecycle.c -------------------------------------------------------------------------------
+ */
+
+/* The lock, the listeners and the way to the main thread; what they hold is freed by clear. */
+gboolean kiln_machine_init_lifecycle(KilnMachine *machine, GError **error);
+void kiln_machine_clear_lifecycle(KilnMachine *machine);
+
+/* Notes @request, stops all vCPUs soon and tells the main thread.  Any thread, with locks of
+ * devices held. */
+void kiln_machine_request(KilnMachine *machine, KilnRequest request);
+void kiln_machine_request_reset(void *machine, KilnResetCause cause);
+void kiln_machine_vcpu_ended(void *machine, KilnVcpuResult result, GError *error);
+
+#endif
