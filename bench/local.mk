@@ -1,1 +1,17 @@
-# Files of bench
+# Benchmarks: programs and guests are built here, and run in the testbed by `make bench`.
+
+EXTRA_PROGRAMS += bench/boot/measure
+bench_boot_measure_SOURCES = %D%/boot/measure.c
+bench_boot_measure_LDADD = $(GLIB_LIBS)
+
+bench/boot/first-byte.elf: $(srcdir)/%D%/boot/first-byte.S
+	@$(MKDIR_P) bench/boot
+	$(AM_V_CCLD)$(CC) $(GUEST_LINK) \
+		-o $@ $(srcdir)/%D%/boot/first-byte.S
+
+bench: all bench/boot/measure bench/boot/first-byte.elf
+	$(srcdir)/%D%/in-testbed $(builddir) bench-out
+.PHONY: bench
+
+EXTRA_DIST += %D%/in-testbed %D%/boot/first-byte.S %D%/boot/run %D%/RESULTS.md
+CLEANFILES += bench/boot/first-byte.elf bench/boot/measure
