@@ -194,7 +194,7 @@ START_TEST(refuses_nonsense)
 END_TEST
 
 GUEST_ASM(identify, "mov $0x80000002, %eax\n cpuid\n mov %eax, 0x20000\n mov $1, %eax\n cpuid\n"
-                    "mov %ebx, %eax\n shr $16, %eax\n" GUEST_DONE);
+                    "mov %ebx, %eax\n shr $16, %eax\n mov %edx, 0x20004\n" GUEST_DONE);
 
 START_TEST(cpuid_as_given)
 {
@@ -208,6 +208,7 @@ START_TEST(cpuid_as_given)
     g_autoptr(KilnCpuid) cpuid = kiln_cpuid_new(supported, &options, &error);
     g_autoptr(Guest) guest = NULL;
     char brand[5] = "";
+    uint32_t features;
 
     kiln_assert_no_error(error);
     guest = guest_new(1, 16 << 20, kiln_cpuid_for_vcpu(cpuid, 0));
@@ -215,6 +216,9 @@ START_TEST(cpuid_as_given)
     ck_assert_uint_eq(guest->result, 8); /* APIC ids of a socket; this one's id is 0 */
     ck_assert(kiln_memory_read(guest->memory, 0x20000, brand, 4));
     ck_assert_str_eq(brand, "Kiln");
+    ck_assert(kiln_memory_read(guest->memory, 0x20004, &features, 4));
+    ck_assert_uint_eq(features >> 9 & 1, 1);  /* KVM has this one follow the APIC base */
+    ck_assert_uint_eq(features >> 28 & 1, 1); /* several CPUs in a package */
 }
 END_TEST
 
