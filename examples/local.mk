@@ -1,1 +1,2 @@
 # Files of examples
+EXTRA_DIST += %D%/debian.xml

@@ -50,3 +50,29 @@ long_step() {
     rm -f "$log"
     return "$status"
 }
+
+# build_tree DIR [CONFIGURE-ARGUMENT...]: a build of this checkout in DIR, which is made if need be.
+build_tree() {
+    local dir=$1
+    shift
+    [ -x "$KILN_TOP/configure" ] || (cd "$KILN_TOP" && ./autogen.sh) || return
+    mkdir -p "$dir"
+    # Configured again only if it was configured otherwise: make sees to the rest.
+    if [ ! -e "$dir/Makefile" ] || [ "$(cat "$dir/.arguments" 2>/dev/null)" != "$*" ]; then
+        (cd "$dir" && "$KILN_TOP/configure" -q "$@") || return
+        printf '%s\n' "$*" >"$dir/.arguments"
+    fi
+    make -C "$dir" -s -j"$(nproc)"
+}
+
+# Why stock kernels cannot run on this machine's KVM; nothing if they can.
+kvm_objection() {
+    if [ ! -e /dev/kvm ]; then
+        echo "there is no /dev/kvm"
+    elif ! (: <>/dev/kvm) 2>/dev/null; then
+        echo "/dev/kvm cannot be opened by $(id -un) (is that user in the group kvm?)"
+    elif ! grep -qwE '^flags.*(vmx|svm)' /proc/cpuinfo; then
+        # Some kernels offer a KVM without; small guests run on it, stock kernels do not.
+        echo "the processor has neither VT-x nor SVM"
+    fi
+}
