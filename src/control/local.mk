@@ -20,5 +20,12 @@ libkiln_vm1_glue_a_CFLAGS = $(AM_CFLAGS) $(GIO_CFLAGS) -fPIC -Wno-error -w
 	$(AM_V_GEN)$(MKDIR_P) %D% && $(GDBUS_CODEGEN) --interface-prefix org.kiln. \
 		--c-namespace KilnDbus --c-generate-autocleanup all --output $@ --header $<
 
+module_PROGRAMS += control.so
+control_so_SOURCES = %D%/server.c
+nodist_control_so_SOURCES = %D%/vm1-glue.h
+control_so_CFLAGS = $(AM_CFLAGS) $(GIO_CFLAGS) -fPIC
+control_so_LDFLAGS = $(AM_LDFLAGS) -shared
+control_so_LDADD = libkiln-vm1-glue.a $(GIO_LIBS)
+
 # For those who make one file and not all.
-%D%/libkiln_vm1_glue_a-vm1-glue.$(OBJEXT): $(vm1_glue)
+%D%/control_so-server.$(OBJEXT) %D%/libkiln_vm1_glue_a-vm1-glue.$(OBJEXT): $(vm1_glue)

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The D-Bus server of one guest: schemas/org.kiln.VM1.xml on a connection per client.  Unpacks,
+ * calls the machine, replies; all on the main thread.  This is the module control.so.
+ */
+#include "control/dbus-error.h"
+#include "control/module.h"
+#include "control/vm1-glue.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "domain/domain.h"
+#include "machine/machine.h"
+
+#include <errno.h>
+#include <gio/gio.h>
+#include <gio/gunixfdlist.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define OBJECT_PATH "/org/kiln/VM1"
+
+enum {
+    LOGIN_SECONDS = 10, /* a client that has not authenticated by then is sent away */
+    FLUSH_MS = 200,     /* what a client that reads nothing can delay the end */
+};
+
+enum { CONSOLE_FORCE = 1 };              /* OpenConsole, @flags */
+enum { XML_FLAGS = KILN_FORMAT_SECURE }; /* GetXml, @flags */
+
+typedef struct {
+    KilnControlGuest guest;
+    KilnDbusVM1 *object;
+    GPtrArray *clients; /* of Client, owned */
+    guint listener;     /* of the machine's events */
+} Server;
+
+/* Referenced by the list of clients and by what is under way for it. */
+typedef struct {
+    Server *server; /* (nullable): NULL when it was dropped from the list */
+    guint references;
+    GCancellable *cancellable; /* of the authentication */
+    GSource *login_timeout;    /* (nullable): while it authenticates */
+    GDBusConnection *bus;      /* (nullable): when it has */
+} Client;
+
+/* ---- Clients ---- */
+
+static void
+client_unref(Client *client)
+{
+    if (--client->references > 0)
+        return;
+    g_object_unref(client->cancellable);
+    g_clear_object(&client->bus);
+    g_free(client);
+}
+
+static void
+stop_login_timeout(Client *client)
+{
+    if (client->login_timeout != NULL) {
+        g_source_destroy(client->login_timeout);
+        g_clear_pointer(&client->login_timeout, g_source_unref);
+    }
+}
+
+/* The list's reference goes. */
+static void
+client_dropped(gpointer data)
+{
+    Client *client = data;
+    GDBusInterfaceSkeleton *object = G_DBUS_INTERFACE_SKELETON(client->server->object);
+
+    stop_login_timeout(client);
+    g_cancellable_cancel(client->cancellable);
+    if (client->bus != NULL) {
+        g_signal_handlers_disconnect_by_data(client->bus, client);
+        if (g_dbus_interface_skeleton_has_connection(object, client->bus))
+            g_dbus_interface_skeleton_unexport_from_connection(object, client->bus);
+    }
+    client->server = NULL;
+    client_unref(client);
+}
+
+static void
+drop(Client *client)
+{
+    if (client->server != NULL)
+        g_ptr_array_remove_fast(client->server->clients, client);
+}
+
+static void
+on_closed(GDBusConnection *bus, gboolean remote, GError *error, gpointer data)
+{
+    drop(data);
+}
+
+static gboolean
+on_login_timeout(gpointer data)
+{
+    drop(data);
+    return G_SOURCE_REMOVE;
+}
+
+/* The listener has looked at the socket's peer; this is what the client says of itself.  From
+ * GDBus's thread. */
+static gboolean
+authorize(GDBusAuthObserver *observer, GIOStream *stream, GCredentials *credentials, gpointer data)
+{
+    uid_t user = credentials != NULL ? g_credentials_get_unix_user(credentials, NULL) : (uid_t)-1;
+
+    return user == 0 || user == geteuid();
+}
+
+/* Other mechanisms would touch files in the user's home. */
+static gboolean
+allow_mechanism(GDBusAuthObserver *observer, const gchar *mechanism, gpointer data)
+{
+    return g_strcmp0(mechanism, "EXTERNAL") == 0;
+}
+
+static void
+client_welcome(Client *client, GDBusConnection *bus)
+{
+    stop_login_timeout(client);
+    client->bus = g_object_ref(bus);
+    g_dbus_connection_set_exit_on_close(bus, FALSE);
+    g_signal_connect(bus, "closed", G_CALLBACK(on_closed), client);
+    if (g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(client->server->object), bus,
+                                         OBJECT_PATH, NULL))
+        g_dbus_connection_start_message_processing(bus);
+    else
+        drop(client);
+}
+
+static void
+on_authenticated(GObject *source, GAsyncResult *result, gpointer data)
+{
+    Client *client = data;
+    g_autoptr(GDBusConnection) bus = g_dbus_connection_new_finish(result, NULL);
+
+    if (client->server != NULL && bus != NULL)
+        client_welcome(client, bus);
+    else
+        drop(client);
+    client_unref(client);
+}
+
+/* Returns: (transfer full) (nullable): a stream that owns @fd. */
+static GIOStream *
+stream_of(int fd)
+{
+    g_autoptr(GSocket) socket = g_socket_new_from_fd(fd, NULL);
+
+    if (socket == NULL) {
+        kiln_fd_clear(&fd);
+        return NULL;
+    }
+    return G_IO_STREAM(g_socket_connection_factory_create_connection(socket));
+}
+
+static void
+server_add_client(void *data, int fd)
+{
+    Server *server = data;
+    g_autoptr(GIOStream) stream = stream_of(fd);
+    g_autoptr(GDBusAuthObserver) observer = g_dbus_auth_observer_new();
+    g_autofree char *guid = g_dbus_generate_guid();
+    Client *client;
+
+    if (stream == NULL)
+        return;
+    client = g_new0(Client, 1);
+    client->server = server;
+    client->references = 2; /* the list, and the authentication */
+    client->cancellable = g_cancellable_new();
+    client->login_timeout = g_timeout_source_new_seconds(LOGIN_SECONDS);
+    g_source_set_callback(client->login_timeout, on_login_timeout, client, NULL);
+    g_source_attach(client->login_timeout, NULL);
+    g_ptr_array_add(server->clients, client);
+    g_signal_connect(observer, "authorize-authenticated-peer", G_CALLBACK(authorize), NULL);
+    g_signal_connect(observer, "allow-mechanism", G_CALLBACK(allow_mechanism), NULL);
+    g_dbus_connection_new(stream, guid,
+                          G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER |
+                              G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
+                          observer, client->cancellable, on_authenticated, client);
+}
+
+static guint
+server_n_clients(void *data)
+{
+    Server *server = data;
+
+    return server->clients->len;
+}
+
+/* ---- Methods ---- */
+
+/* Ends @invocation with @error, if it is set; else the caller completes it. */
+static gboolean
+failed(GDBusMethodInvocation *invocation, GError *error)
+{
+    if (error != NULL)
+        g_dbus_method_invocation_return_gerror(invocation, error);
+    return error != NULL;
+}
+
+/* The methods that take nothing, return nothing and may fail. */
+#define SIMPLE_METHOD(name)                                                                        \
+    static gboolean on_##name(KilnDbusVM1 *object, GDBusMethodInvocation *invocation,              \
+                              gpointer data)                                                       \
+    {                                                                                              \
+        const Server *server = data;                                                               \
+        g_autoptr(GError) error = NULL;                                                            \
+                                                                                                   \
+        (void)kiln_machine_##name(server->guest.machine, &error);                                  \
+        if (!failed(invocation, error))                                                            \
+            kiln_dbus_vm1_complete_##name(object, invocation);                                     \
+        return TRUE;                                                                               \
+    }
+
+SIMPLE_METHOD(pause)
+SIMPLE_METHOD(resume)
+SIMPLE_METHOD(shutdown)
+SIMPLE_METHOD(reboot)
+SIMPLE_METHOD(reset)
+
+static gboolean
+on_quit(KilnDbusVM1 *object, GDBusMethodInvocation *invocation, gpointer data)
+{
+    const Server *server = data;
+
+    kiln_machine_quit(server->guest.machine, KILN_REASON_DESTROYED);
+    kiln_dbus_vm1_complete_quit(object, invocation);
+    return TRUE;
+}
+
+/* Returns: (transfer full): the client's end of a new console, or -1 with @error set. */
+static KilnFd
+open_console(const Server *server, const char *name, guint flags, GError **error)
+{
+    KilnChardev *chardev;
+    int ends[2];
+
+    if ((flags & ~(guint)CONSOLE_FORCE) != 0) {
+        kiln_error_set(error, KILN_ERROR_INVALID, "unknown flags 0x%x", flags);
+        return -1;
+    }
+    chardev = kiln_machine_console(server->guest.machine, *name != '\0' ? name : NULL, error);
+    if (chardev == NULL)
+        return -1;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+        kiln_error_set_errno(error, errno, "cannot make a socket for the console");
+        return -1;
+    }
+    if (!kiln_chardev_attach(chardev, ends[0], (flags & CONSOLE_FORCE) != 0, error))
+        kiln_fd_clear(&ends[1]);
+    return ends[1];
+}
+
+static gboolean
+on_open_console(KilnDbusVM1 *object, GDBusMethodInvocation *invocation, GUnixFDList *given,
+                const char *name, guint flags, gpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
+    g_auto(KilnFd) fd = open_console(data, name, flags, &error);
+    int handle = fd >= 0 ? g_unix_fd_list_append(fds, fd, &error) : -1;
+
+    if (!failed(invocation, error))
+        kiln_dbus_vm1_complete_open_console(object, invocation, fds, g_variant_new_handle(handle));
+    return TRUE;
+}
+
+static gboolean
+on_get_xml(KilnDbusVM1 *object, GDBusMethodInvocation *invocation, guint flags, gpointer data)
+{
+    const Server *server = data;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *xml = NULL;
+
+    if ((flags & ~(guint)XML_FLAGS) != 0)
+        kiln_error_set(&error, KILN_ERROR_INVALID, "unknown flags 0x%x", flags);
+    if (failed(invocation, error))
+        return TRUE;
+    xml = kiln_domain_format(kiln_machine_domain(server->guest.machine), flags);
+    kiln_dbus_vm1_complete_get_xml(object, invocation, xml);
+    return TRUE;
+}
+
+static gboolean
+on_get_statistics(KilnDbusVM1 *object, GDBusMethodInvocation *invocation, gpointer data)
+{
+    const Server *server = data;
+
+    kiln_dbus_vm1_complete_get_statistics(object, invocation,
+                                          kiln_machine_statistics(server->guest.machine));
+    return TRUE;
+}
+
+static const struct {
+    const char *signal;
+    GCallback callback;
+} methods[] = {
+    { "handle-pause", G_CALLBACK(on_pause) },
+    { "handle-resume", G_CALLBACK(on_resume) },
+    { "handle-shutdown", G_CALLBACK(on_shutdown) },
+    { "handle-reboot", G_CALLBACK(on_reboot) },
+    { "handle-reset", G_CALLBACK(on_reset) },
+    { "handle-quit", G_CALLBACK(on_quit) },
+    { "handle-open-console", G_CALLBACK(on_open_console) },
+    { "handle-get-xml", G_CALLBACK(on_get_xml) },
+    { "handle-get-statistics", G_CALLBACK(on_get_statistics) },
+};
+
+/* ---- Properties and signals ---- */
+
+static const char *
+outcome_name(KilnMachineOutcome outcome)
+{
+    switch (outcome) {
+    case KILN_OUTCOME_NONE: break;
+    case KILN_OUTCOME_POWEROFF: return "poweroff";
+    case KILN_OUTCOME_DESTROYED: return "destroyed";
+    case KILN_OUTCOME_CRASHED: return "crashed";
+    case KILN_OUTCOME_FAILED: return "failed";
+    }
+    return "none";
+}
+
+static void
+publish_state(Server *server)
+{
+    KilnMachine *machine = server->guest.machine;
+
+    kiln_dbus_vm1_set_state(server->object, kiln_machine_state_name(kiln_machine_state(machine)));
+    kiln_dbus_vm1_set_state_reason(server->object,
+                                   kiln_machine_reason_name(kiln_machine_reason(machine)));
+    g_dbus_interface_skeleton_flush(G_DBUS_INTERFACE_SKELETON(server->object));
+}
+
+static void
+on_event(KilnMachine *machine, KilnMachineEvent event, void *opaque)
+{
+    Server *server = opaque;
+
+    switch (event) {
+    case KILN_EVENT_STATE:
+        publish_state(server);
+        kiln_dbus_vm1_emit_state_changed(server->object, kiln_dbus_vm1_get_state(server->object),
+                                         kiln_dbus_vm1_get_state_reason(server->object));
+        break;
+    case KILN_EVENT_REBOOT: kiln_dbus_vm1_emit_rebooted(server->object); break;
+    case KILN_EVENT_PANIC: kiln_dbus_vm1_emit_crashed(server->object); break;
+    case KILN_EVENT_FINISHED:
+        kiln_dbus_vm1_emit_finished(server->object, outcome_name(kiln_machine_outcome(machine)));
+        break;
+    }
+}
+
+/* ---- Life ---- */
+
+static void *
+server_open(const KilnControlGuest *guest)
+{
+    static const char *const features[] = { NULL };
+    Server *server = g_new0(Server, 1);
+
+    kiln_dbus_error_register();
+    server->guest = *guest;
+    server->clients = g_ptr_array_new_with_free_func(client_dropped);
+    server->object = kiln_dbus_vm1_skeleton_new();
+    for (guint i = 0; i < G_N_ELEMENTS(methods); i++)
+        g_signal_connect(server->object, methods[i].signal, methods[i].callback, server);
+    kiln_dbus_vm1_set_name(server->object, guest->name);
+    kiln_dbus_vm1_set_uuid(server->object, guest->uuid);
+    kiln_dbus_vm1_set_pid(server->object, (guint)getpid());
+    kiln_dbus_vm1_set_version(server->object, PACKAGE_VERSION);
+    kiln_dbus_vm1_set_features(server->object, features);
+    publish_state(server);
+    server->listener = kiln_machine_listen(guest->machine, on_event, server);
+    return server;
+}
+
+static void
+on_flushed(GObject *source, GAsyncResult *result, gpointer data)
+{
+    guint *waiting = data;
+
+    (void)g_dbus_connection_flush_finish(G_DBUS_CONNECTION(source), result, NULL);
+    (*waiting)--;
+}
+
+static gboolean
+on_flush_timeout(gpointer data)
+{
+    g_cancellable_cancel(data);
+    return G_SOURCE_REMOVE;
+}
+
+/* Waits until every client has the last signals and replies, or FLUSH_MS have passed. */
+static void
+flush(Server *server)
+{
+    g_autoptr(GCancellable) enough = g_cancellable_new();
+    guint timeout = g_timeout_add(FLUSH_MS, on_flush_timeout, enough);
+    guint waiting = 0;
+
+    for (guint i = 0; i < server->clients->len; i++) {
+        Client *client = g_ptr_array_index(server->clients, i);
+
+        if (client->bus == NULL)
+            continue;
+        waiting++;
+        g_dbus_connection_flush(client->bus, enough, on_flushed, &waiting);
+    }
+    while (waiting > 0)
+        g_main_context_iteration(NULL, TRUE);
+    if (!g_cancellable_is_cancelled(enough))
+        g_source_remove(timeout);
+}
+
+static void
+server_close(void *data)
+{
+    Server *server = data;
+
+    kiln_machine_unlisten(server->guest.machine, server->listener);
+    flush(server);
+    g_ptr_array_unref(server->clients);
+    g_object_unref(server->object);
+    g_free(server);
+}
+
+const KilnControlModule kiln_control_module = {
+    .open = server_open,
+    .add_client = server_add_client,
+    .n_clients = server_n_clients,
+    .close = server_close,
+};

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* See fake-machine.h. */
+#include "tests/control/fake-machine.h"
+
+#include "base/error.h"
+#include "domain/domain.h"
+
+struct KilnMachine {
+    KilnMachineState state;
+    KilnMachineReason reason;
+    KilnMachineListener listener;
+    void *opaque;
+    KilnChardev *console;
+};
+
+KilnMachine *
+fake_machine_new(KilnChardev *console)
+{
+    KilnMachine *machine = g_new0(KilnMachine, 1);
+
+    machine->state = KILN_MACHINE_RUNNING;
+    machine->reason = KILN_REASON_BOOTED;
+    machine->console = console;
+    return machine;
+}
+
+void
+fake_machine_event(KilnMachine *machine, KilnMachineEvent event)
+{
+    if (machine->listener != NULL)
+        machine->listener(machine, event, machine->opaque);
+}
+
+static gboolean
+move(KilnMachine *machine, KilnMachineState from, KilnMachineState to, KilnMachineReason reason,
+     GError **error)
+{
+    if (machine->state != from)
+        return kiln_error_set(error, KILN_ERROR_STATE, "the guest is %s",
+                              kiln_machine_state_name(machine->state));
+    machine->state = to;
+    machine->reason = reason;
+    fake_machine_event(machine, KILN_EVENT_STATE);
+    return TRUE;
+}
+
+gboolean
+kiln_machine_pause(KilnMachine *machine, GError **error)
+{
+    return move(machine, KILN_MACHINE_RUNNING, KILN_MACHINE_PAUSED, KILN_REASON_USER, error);
+}
+
+gboolean
+kiln_machine_resume(KilnMachine *machine, GError **error)
+{
+    return move(machine, KILN_MACHINE_PAUSED, KILN_MACHINE_RUNNING, KILN_REASON_UNPAUSED, error);
+}
+
+gboolean
+kiln_machine_shutdown(KilnMachine *machine, GError **error)
+{
+    return move(machine, KILN_MACHINE_RUNNING, KILN_MACHINE_SHUTDOWN, KILN_REASON_USER, error);
+}
+
+gboolean
+kiln_machine_reboot(KilnMachine *machine, GError **error)
+{
+    return kiln_machine_shutdown(machine, error);
+}
+
+gboolean
+kiln_machine_reset(KilnMachine *machine, GError **error)
+{
+    fake_machine_event(machine, KILN_EVENT_REBOOT);
+    return TRUE;
+}
+
+void
+kiln_machine_quit(KilnMachine *machine, KilnMachineReason reason)
+{
+    (void)move(machine, machine->state, KILN_MACHINE_SHUTOFF, reason, NULL);
+    fake_machine_event(machine, KILN_EVENT_FINISHED);
+}
+
+KilnMachineState
+kiln_machine_state(const KilnMachine *machine)
+{
+    return machine->state;
+}
+
+KilnMachineReason
+kiln_machine_reason(const KilnMachine *machine)
+{
+    return machine->reason;
+}
+
+KilnMachineOutcome
+kiln_machine_outcome(const KilnMachine *machine)
+{
+    return machine->state == KILN_MACHINE_SHUTOFF ? KILN_OUTCOME_DESTROYED : KILN_OUTCOME_NONE;
+}
+
+const char *
+kiln_machine_state_name(KilnMachineState state)
+{
+    static const char *const names[] = { "nostate",  "running", "paused",
+                                         "shutdown", "crashed", "shutoff" };
+
+    return names[state];
+}
+
+const char *
+kiln_machine_reason_name(KilnMachineReason reason)
+{
+    static const char *const names[] = { "unknown", "booted",    "unpaused", "user",    "starting",
+                                         "guest",   "destroyed", "panicked", "crashed", "failed" };
+
+    return names[reason];
+}
+
+guint
+kiln_machine_listen(KilnMachine *machine, KilnMachineListener listener, void *opaque)
+{
+    machine->listener = listener;
+    machine->opaque = opaque;
+    return 1;
+}
+
+void
+kiln_machine_unlisten(KilnMachine *machine, guint id)
+{
+    machine->listener = NULL;
+}
+
+KilnChardev *
+kiln_machine_console(KilnMachine *machine, const char *name, GError **error)
+{
+    if (name == NULL || g_str_equal(name, "serial0"))
+        return machine->console;
+    kiln_error_set(error, KILN_ERROR_NOT_FOUND, "there is no console '%s'", name);
+    return NULL;
+}
+
+GVariant *
+kiln_machine_statistics(KilnMachine *machine)
+{
+    GVariantBuilder builder;
+
+    g_variant_builder_init(&builder, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&builder, "{sv}", "vcpu.current", g_variant_new_uint32(2));
+    g_variant_builder_add(&builder, "{sv}", "balloon.maximum", g_variant_new_uint64(131072));
+    return g_variant_builder_end(&builder);
+}
+
+const KilnDomain *
+kiln_machine_domain(const KilnMachine *machine)
+{
+    return NULL;
+}
+
+char *
+kiln_domain_format(const KilnDomain *domain, KilnDomainFormatFlags flags)
+{
+    return g_strdup(flags == 0 ? "<domain type='kvm'/>\n" : "<domain type='kvm' secret='1'/>\n");
+}
