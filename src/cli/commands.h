@@ -3,6 +3,10 @@
 #ifndef KILN_CLI_COMMANDS_H
 #define KILN_CLI_COMMANDS_H
 
+/* Of the program. */
+int kiln_command_run(int argc, char **argv);
+int kiln_command_validate(int argc, char **argv);
+
 /* Of the module client.so, which has D-Bus. */
 typedef struct {
     int (*list)(int argc, char **argv);

@@ -3,7 +3,9 @@ bin_PROGRAMS += kiln
 kiln_SOURCES = \
 	%D%/cli.c %D%/cli.h \
 	%D%/commands.h \
-	%D%/main.c
+	%D%/document.c %D%/document.h \
+	%D%/main.c \
+	%D%/validate.c
 kiln_LDADD = $(WHOLE_BEGIN) libkiln-control.a $(KILN_ROOM_LIBS) $(WHOLE_END) $(KILN_LIBS)
 kiln_LDFLAGS = $(AM_LDFLAGS) -Wl,--export-dynamic
 

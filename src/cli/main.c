@@ -48,6 +48,7 @@ static const struct {
     int (*command)(int argc, char **argv);
     const char *summary;
 } commands[] = {
+    { "validate", kiln_command_validate, "tell every fault of a definition" },
     { "list", command_list, "list the guests that run" },
     { "console", command_console, "connect the terminal to a guest's serial port" },
     { "ctl", command_ctl, "control a guest that runs" },
