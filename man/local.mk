@@ -1,2 +1,2 @@
-# Files of man
-dist_man_MANS += man/kiln-domain.5
+# Manual pages.
+dist_man_MANS += %D%/kiln.1 %D%/kiln-domain.5
