@@ -127,6 +127,7 @@ first_console(const KilnDomain *domain, const KilnXmlNode *node)
         .pattern = (pattern_), .verdict = KILN_RULE_REFUSED, .note = (note_)                       \
     }
 
+#define ALIASES       "names of the user's own (ua-) are kept, others are made anew"
 #define NEEDS_CGROUPS "cgroups are set up by the daemon, which is not available in this version"
 
 static const KilnDomainRule rules[] = {
@@ -338,8 +339,11 @@ static const KilnDomainRule rules[] = {
     /* Devices */
     YES("domain/devices"),
     KEPT("domain/devices/emulator", "the guest runs in kiln"),
-    KEPT("domain/devices/*/alias/**",
-         "names of the user's own (ua-) are kept, others are made anew"),
+    KEPT("domain/devices/serial/alias/**", ALIASES),
+    KEPT("domain/devices/panic/alias/**", ALIASES),
+    KEPT("domain/devices/controller[type=pci]/alias/**", ALIASES),
+    KEPT("domain/devices/memballoon[model=none]/alias/**", ALIASES),
+    KEPT("domain/devices/video/alias/**", ALIASES),
 
     YES("domain/devices/serial"),
     YES("domain/devices/serial@type", .values = "null stdio pty file pipe unix tcp",
