@@ -46,6 +46,7 @@ include tests/boot/local.mk
 include tests/acpi/local.mk
 include tests/machine/local.mk
 include tests/control/local.mk
+include tests/schema/local.mk
 include tests/sandbox/local.mk
 include tests/cli/local.mk
 include tests/style/local.mk
