@@ -7,12 +7,12 @@
 
 /* Exit statuses, as kiln(1) has them. */
 enum {
-    KILN_EXIT_DONE = 0,      /* run: the guest powered itself off */
+    KILN_EXIT_DONE = 0,      /* run: the guest powered itself off, or on_reboot ended it */
     KILN_EXIT_FAILED = 1,    /* validate: there are faults */
     KILN_EXIT_USAGE = 2,     /* wrong command line */
     KILN_EXIT_DOCUMENT = 3,  /* run: the document is not one, or asks for what cannot be had */
     KILN_EXIT_CRASHED = 4,   /* run: the guest crashed */
-    KILN_EXIT_DESTROYED = 5, /* run: the guest was ended from outside, or by on_reboot */
+    KILN_EXIT_DESTROYED = 5, /* run: the guest was ended from outside */
 };
 
 typedef struct {

@@ -48,6 +48,7 @@ static const struct {
     int (*command)(int argc, char **argv);
     const char *summary;
 } commands[] = {
+    { "run", kiln_command_run, "run a guest from its definition, in the foreground" },
     { "validate", kiln_command_validate, "tell every fault of a definition" },
     { "list", command_list, "list the guests that run" },
     { "console", command_console, "connect the terminal to a guest's serial port" },

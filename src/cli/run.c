@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * kiln run: one guest in the foreground, from its file to its exit status.
+ *
+ *   read the definition -> claim the name -> build the machine -> lock ourselves in -> run
+ */
+#include "base/error.h"
+#include "base/log.h"
+#include "base/module.h"
+#include "chardev/terminal.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/document.h"
+#include "control/listener.h"
+#include "control/paths.h"
+#include "loop/signal.h"
+#include "machine/machine.h"
+#include "sandbox/sandbox.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const KilnCommandHelp help = {
+    .name = "run",
+    .arguments = "FILE",
+    .summary = "Runs the guest that FILE defines, in the foreground.  '-' is standard input.",
+    .details =
+        "Ctrl-] leaves a console on the terminal, and the guest runs on; SIGINT, SIGTERM and\n"
+        "SIGHUP pull its plug.\n\n"
+        "The exit status is 0 if the guest powered itself off, 3 if the definition has\n"
+        "faults, 4 if the guest crashed, 5 if it was ended from outside, and 1 if kiln failed.",
+};
+
+typedef struct {
+    gboolean console;
+    gboolean paused;
+    gboolean verbose;
+    char *sandbox; /* (owned) (nullable): as given */
+    KilnSandboxMode sandbox_mode;
+} RunOptions;
+
+/* One guest, from its definition to its end. */
+typedef struct {
+    char *name;
+    char *uuid;
+    KilnListener *listener;
+    KilnMachine *machine;
+    GSource *signals;
+    GMainLoop *loop;
+    char **socket_dirs; /* where sockets have to be removed at the end */
+} Run;
+
+static void
+on_signal(const struct signalfd_siginfo *info, gpointer data)
+{
+    Run *run = data;
+
+    kiln_machine_quit(run->machine, KILN_REASON_DESTROYED);
+}
+
+static void
+on_event(KilnMachine *machine, KilnMachineEvent event, void *opaque)
+{
+    Run *run = opaque;
+
+    if (event == KILN_EVENT_PANIC)
+        kiln_log(KILN_LOG_WARNING, "guest '%s' says that it panicked", run->name);
+    if (event == KILN_EVENT_FINISHED)
+        g_main_loop_quit(run->loop);
+}
+
+static void
+on_leave(void *data)
+{
+    const Run *run = data;
+
+    fprintf(stderr, "\nkiln: guest '%s' runs on: 'kiln console %s' comes back, Ctrl-C ends it\n",
+            run->name, run->name);
+}
+
+static void
+add_socket_dir(GPtrArray *dirs, const KilnCharSource *source)
+{
+    if (source->type == KILN_CHAR_TYPE_UNIX && source->endpoint.path != NULL)
+        g_ptr_array_add(dirs, g_path_get_dirname(source->endpoint.path));
+}
+
+/* Returns: (transfer full): the directories of all sockets that are made for @domain. */
+static char **
+socket_dirs(const KilnDomain *domain)
+{
+    GPtrArray *dirs = g_ptr_array_new();
+
+    g_ptr_array_add(dirs, g_strdup(kiln_control_directory()));
+    for (guint i = 0; i < domain->serials->len; i++)
+        add_socket_dir(dirs, &((KilnSerial *)g_ptr_array_index(domain->serials, i))->source);
+    for (guint i = 0; i < domain->consoles->len; i++)
+        add_socket_dir(dirs, &((KilnConsole *)g_ptr_array_index(domain->consoles, i))->source);
+    for (guint i = 0; i < domain->channels->len; i++)
+        add_socket_dir(dirs, &((KilnChannel *)g_ptr_array_index(domain->channels, i))->source);
+    g_ptr_array_add(dirs, NULL);
+    return (char **)g_ptr_array_free(dirs, FALSE);
+}
+
+static gboolean
+enter_sandbox(const Run *run, KilnSandboxMode mode, GError **error)
+{
+    g_autofree char *module = kiln_module_path(KILN_CONTROL_MODULE_FILE);
+    g_autofree char *module_dir = g_path_get_dirname(module);
+    const char *module_dirs[] = { module_dir, NULL };
+    KilnSandboxOptions options = {
+        .mode = mode,
+        .socket_dirs = (const char *const *)run->socket_dirs,
+        .module_dirs = module_dirs,
+    };
+
+    return kiln_sandbox_enter(&options, error);
+}
+
+static gboolean
+catch_signals(Run *run, GError **error)
+{
+    sigset_t signals;
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    run->signals = kiln_signal_source_open(NULL, &signals, on_signal, run, error);
+    return run->signals != NULL;
+}
+
+/* Builds the machine of @domain, which is taken over, and starts it. */
+static gboolean
+start(Run *run, KilnDomain *domain, const RunOptions *options, GError **error)
+{
+    g_autoptr(KilnDomain) owned = domain;
+    KilnMachineOptions machine_options = { .kvm_fd = -1,
+                                           .console = options->console,
+                                           .thread_started = kiln_sandbox_enter_vcpu_thread };
+    KilnControlGuest guest;
+
+    run->listener = kiln_listener_open(run->name, error);
+    if (run->listener == NULL || !catch_signals(run, error))
+        return FALSE;
+    run->machine = kiln_machine_new(g_steal_pointer(&owned), &machine_options, error);
+    if (run->machine == NULL)
+        return FALSE;
+    (void)kiln_machine_listen(run->machine, on_event, run);
+    kiln_terminal_set_leave_callback(on_leave, run);
+    guest = (KilnControlGuest){ run->machine, run->name, run->uuid };
+    kiln_listener_serve(run->listener, &guest);
+    return enter_sandbox(run, options->sandbox_mode, error) &&
+           kiln_machine_start(run->machine, options->paused, error);
+}
+
+/* Returns: the exit status of a guest that has finished. */
+static int
+report(const Run *run)
+{
+    const GError *failure = kiln_machine_failure(run->machine);
+
+    switch (kiln_machine_outcome(run->machine)) {
+    case KILN_OUTCOME_POWEROFF: return KILN_EXIT_DONE;
+    case KILN_OUTCOME_DESTROYED: return KILN_EXIT_DESTROYED;
+    case KILN_OUTCOME_CRASHED:
+        kiln_cli_error("guest '%s' crashed", run->name);
+        return KILN_EXIT_CRASHED;
+    case KILN_OUTCOME_NONE:
+    case KILN_OUTCOME_FAILED: break;
+    }
+    kiln_cli_error("guest '%s': %s", run->name,
+                   failure != NULL ? failure->message : "ended for an unknown reason");
+    return KILN_EXIT_FAILED;
+}
+
+static void
+finish(Run *run)
+{
+    kiln_terminal_set_leave_callback(NULL, NULL);
+    kiln_listener_free(run->listener); /* while there still is a machine to ask about */
+    kiln_machine_free(run->machine);
+    kiln_terminal_restore();
+    kiln_source_free(run->signals);
+    g_main_loop_unref(run->loop);
+    g_strfreev(run->socket_dirs);
+    g_free(run->name);
+    g_free(run->uuid);
+}
+
+static int
+run_domain(KilnDomain *domain, const RunOptions *options)
+{
+    g_autoptr(GError) error = NULL;
+    Run run = {
+        .name = g_strdup(domain->name),
+        .uuid = g_strdup(domain->uuid),
+        .loop = g_main_loop_new(NULL, FALSE),
+        .socket_dirs = socket_dirs(domain),
+    };
+    int status = KILN_EXIT_FAILED;
+
+    if (start(&run, domain, options, &error)) {
+        g_main_loop_run(run.loop);
+        status = report(&run);
+    }
+    finish(&run);
+    if (error != NULL) /* only now: the terminal's modes are back */
+        kiln_cli_error("%s", error->message);
+    return error != NULL && g_error_matches(error, KILN_ERROR, KILN_ERROR_UNSUPPORTED)
+               ? KILN_EXIT_DOCUMENT
+               : status;
+}
+
+static gboolean
+check_options(RunOptions *options)
+{
+    g_autoptr(GError) error = NULL;
+
+    options->sandbox_mode = kiln_sandbox_default_mode();
+    if (options->sandbox != NULL &&
+        !kiln_sandbox_parse_mode(options->sandbox, &options->sandbox_mode, &error)) {
+        kiln_cli_error("%s", error->message);
+        return FALSE;
+    }
+    if (options->verbose)
+        kiln_log_set_level(KILN_LOG_INFO);
+    return TRUE;
+}
+
+int
+kiln_command_run(int argc, char **argv)
+{
+    RunOptions options = { 0 };
+    const GOptionEntry entries[] = {
+        { "console", 'c', 0, G_OPTION_ARG_NONE, &options.console,
+          "Connect the first serial port to this terminal, whatever FILE says of it", NULL },
+        { "paused", 'p', 0, G_OPTION_ARG_NONE, &options.paused,
+          "Wait before the first instruction, for 'kiln ctl NAME resume'", NULL },
+        { "sandbox", 0, 0, G_OPTION_ARG_STRING, &options.sandbox,
+          "What a forbidden system call leads to: on (death, the default), log or off", "MODE" },
+        { "verbose", 'v', 0, G_OPTION_ARG_NONE, &options.verbose, "Log what happens", NULL },
+        { NULL },
+    };
+    g_autoptr(KilnFaults) faults = kiln_faults_new();
+    g_autoptr(KilnDomain) domain = NULL;
+    g_autoptr(GError) error = NULL;
+    gboolean right;
+    int status;
+
+    right = kiln_cli_parse(&help, entries, &argc, &argv, 1, 1, &status) && check_options(&options);
+    g_free(options.sandbox);
+    if (!right)
+        return KILN_EXIT_USAGE;
+    domain = kiln_cli_load(argv[1], faults, &error);
+    if (error != NULL) {
+        kiln_cli_error("%s", error->message);
+        return KILN_EXIT_FAILED;
+    }
+    kiln_cli_print_faults(argv[1], faults);
+    if (domain == NULL)
+        return KILN_EXIT_DOCUMENT;
+    return run_domain(g_steal_pointer(&domain), &options);
+}
