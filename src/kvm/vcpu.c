@@ -95,6 +95,17 @@ set_arch_capabilities(KilnVcpu *vcpu, const KilnVcpuOptions *options, GError **e
     return FALSE;
 }
 
+/* Another frequency than the host's is there only where the processor can scale its TSC. */
+static gboolean
+set_tsc_khz(KilnVcpu *vcpu, uint32_t khz, GError **error)
+{
+    if (khz == 0 || ioctl(vcpu->fd, KVM_SET_TSC_KHZ, (unsigned long)khz) == 0)
+        return TRUE;
+    return kiln_error_set(error, KILN_ERROR_KVM,
+                          "vCPU %u: KVM cannot give it a TSC of %u kHz on a host with %d kHz: %s",
+                          vcpu->index, khz, ioctl(vcpu->fd, KVM_GET_TSC_KHZ, 0), g_strerror(errno));
+}
+
 KilnVcpu *
 kiln_vcpu_new(KilnVm *vm, const KilnVcpuOptions *options, GError **error)
 {
@@ -125,7 +136,8 @@ kiln_vcpu_new(KilnVm *vm, const KilnVcpuOptions *options, GError **error)
     }
     vcpu->run = run;
     vcpu->run_size = (size_t)size;
-    if (!set_cpuid(vcpu, options->cpuid, error) || !set_arch_capabilities(vcpu, options, error))
+    if (!set_cpuid(vcpu, options->cpuid, error) || !set_arch_capabilities(vcpu, options, error) ||
+        !set_tsc_khz(vcpu, options->tsc_khz, error))
         return NULL;
     return g_steal_pointer(&vcpu);
 }

@@ -71,6 +71,7 @@ typedef struct {
     const struct kvm_cpuid2 *cpuid; /* (nullable): kiln_cpuid_for_vcpu(); copied */
     gboolean set_arch_capabilities; /* kiln_cpuid_arch_capabilities() */
     uint64_t arch_capabilities;
+    uint32_t tsc_khz; /* the guest's TSC frequency; 0: the host's */
     const KilnVcpuOps *ops;
     void *opaque; /* for @ops */
 } KilnVcpuOptions;

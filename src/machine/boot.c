@@ -125,14 +125,8 @@ kiln_machine_load_boot(KilnMachine *machine, GError **error)
     KilnBootEntry entry;
     KilnVcpuStart start;
 
-    if (machine->domain->features.acpi) {
-        if (!write_acpi(machine, &reserved[N_RESERVED - 1], error))
-            return FALSE;
-    } else {
-        options.rsdp = 0;
-        options.n_reserved--;
-    }
-    if (!write_smbios(machine, error) || !kiln_boot_load(machine->memory, &options, &entry, error))
+    if (!write_acpi(machine, &reserved[1], error) || !write_smbios(machine, error) ||
+        !kiln_boot_load(machine->memory, &options, &entry, error))
         return FALSE;
     start = vcpu_start(&entry);
     return kiln_vcpu_group_reset(machine->vcpus, &start, error);

@@ -86,11 +86,6 @@ build_vm(KilnMachine *machine, GError **error)
 
     kiln_machine_choose_topology(machine);
     options.max_apic_id = kiln_topology_apic_id(&machine->topology, n_vcpus - 1);
-    if (n_vcpus > 1 && !machine->domain->features.acpi)
-        return kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
-                              "features: %u vCPUs are described by ACPI tables alone: add "
-                              "<acpi/> to <features>",
-                              n_vcpus);
     machine->vm = kiln_vm_new(machine->kvm, machine->memory, &options, error);
     return machine->vm != NULL;
 }

@@ -89,7 +89,8 @@ kiln_machine_n_vcpus(const KilnMachine *machine)
     return count_or(machine->domain->vcpus.count, 1);
 }
 
-/* (element-type KilnCpuFeatureChoice) (transfer full): names are borrowed from the definition. */
+/* (element-type KilnCpuFeatureChoice) (transfer full): names are borrowed from the definition.  A
+ * guest that shall be migratable is not told that its TSC never changes its pace. */
 static GArray *
 feature_choices(const KilnDomain *domain)
 {
@@ -101,7 +102,21 @@ feature_choices(const KilnDomain *domain)
 
         g_array_append_val(choices, choice);
     }
+    if (domain->cpu.migratable == KILN_SWITCH_ON) {
+        KilnCpuFeatureChoice no_invtsc = { "invtsc", KILN_CPU_DISABLE };
+
+        g_array_append_val(choices, no_invtsc);
+    }
     return choices;
+}
+
+/* <timer name='tsc' frequency=...>, 0 for the host's. */
+static uint32_t
+tsc_khz(const KilnDomain *domain)
+{
+    const KilnDomainTimer *tsc = kiln_clock_timer(&domain->clock, KILN_TIMER_TSC);
+
+    return tsc != NULL && tsc->frequency_hz.set ? (uint32_t)(tsc->frequency_hz.value / 1000) : 0;
 }
 
 gboolean
@@ -126,6 +141,8 @@ kiln_machine_build_cpuid(KilnMachine *machine, GError **error)
         .pmu = domain->features.pmu_present && domain->features.pmu != KILN_SWITCH_OFF,
         .kvm_hidden = domain->features.kvm.hidden == KILN_SWITCH_ON,
         .no_kvmclock = kvmclock != NULL && kvmclock->present == KILN_SWITCH_OFF,
+        .tsc_khz = tsc_khz(domain),
+        .arch_capabilities = kiln_kvm_arch_capabilities(machine->kvm),
         .topology = machine->topology,
     };
 
@@ -175,6 +192,7 @@ kiln_machine_build_vcpus(KilnMachine *machine, GError **error)
         .ended = kiln_machine_vcpu_ended,
         .opaque = machine,
         .thread_started = machine->options.thread_started,
+        .tsc_khz = tsc_khz(machine->domain),
         .pins = pins,
     };
 

@@ -92,8 +92,12 @@ run_vcpus(KilnMachine *machine)
 {
     g_autoptr(GError) error = NULL;
 
-    if (machine->running_before && !kiln_vm_set_clock(machine->vm, machine->kvm_clock_ns, &error))
-        kiln_log(KILN_LOG_WARNING, "the guest's clock jumps over the pause: %s", error->message);
+    if (machine->running_before) {
+        if (!kiln_vm_set_clock(machine->vm, machine->kvm_clock_ns, &error))
+            kiln_log(KILN_LOG_WARNING, "the guest's clock jumps over the pause: %s",
+                     error->message);
+        kiln_vcpu_group_was_paused(machine->vcpus);
+    }
     machine->running_before = TRUE;
     if (!rtc_tracks_guest(machine))
         kiln_rtc_set_seconds(machine->rtc,

@@ -14,9 +14,19 @@ static const struct {
     guint irq;
 } coms[N_COMS] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
 
+/* By its <address iobase=...>, else by <target port=...>, else by its place. */
 static guint
 port_number(const KilnSerial *serial, guint index)
 {
+    const KilnAddress *address = &serial->info.address;
+
+    if (address->type == KILN_ADDRESS_ISA && address->isa.iobase.set) {
+        for (guint i = 0; i < N_COMS; i++) {
+            if (coms[i].base == address->isa.iobase.value)
+                return i;
+        }
+        return N_COMS;
+    }
     return serial->port.set ? (guint)serial->port.value : index;
 }
 
@@ -27,7 +37,7 @@ kiln_machine_com_ports(const KilnMachine *machine)
 
     for (guint i = 0; i < machine->domain->serials->len; i++)
         ports |= 1u << port_number(g_ptr_array_index(machine->domain->serials, i), i);
-    return ports;
+    return ports & ((1u << N_COMS) - 1);
 }
 
 static gboolean

@@ -272,6 +272,13 @@ kiln_vcpu_group_park(KilnVcpuGroup *vcpus)
 }
 
 void
+kiln_vcpu_group_was_paused(KilnVcpuGroup *vcpus)
+{
+    for (guint i = 0; i < vcpus->n; i++)
+        kiln_vcpu_was_paused(vcpus->runners[i].vcpu);
+}
+
+void
 kiln_vcpu_group_stop(KilnVcpuGroup *vcpus)
 {
     set_mode(vcpus, MODE_STOP);
@@ -307,10 +314,13 @@ kiln_vcpu_group_new(const KilnVcpuGroupOptions *options, GError **error)
             .index = i,
             .apic_id = kiln_topology_apic_id(&options->topology, i),
             .cpuid = kiln_cpuid_for_vcpu(options->cpuid, i),
+            .tsc_khz = options->tsc_khz,
             .ops = &vcpu_ops,
             .opaque = vcpus,
         };
 
+        one.set_arch_capabilities =
+            kiln_cpuid_arch_capabilities(options->cpuid, &one.arch_capabilities);
         vcpus->runners[i].all = vcpus;
         vcpus->runners[i].vcpu = kiln_vcpu_new(options->vm, &one, error);
         if (vcpus->runners[i].vcpu == NULL)

@@ -38,6 +38,7 @@ typedef struct {
     void (*ended)(void *opaque, KilnVcpuResult result, GError *error);
     void *opaque;
     gboolean (*thread_started)(GError **error);
+    uint32_t tsc_khz; /* 0: the host's */
     KilnBitmap *const *pins;
 } KilnVcpuGroupOptions;
 
@@ -77,6 +78,9 @@ void kiln_vcpu_group_halt(KilnVcpuGroup *vcpus);
 
 /* Tells all to park and returns when they are.  Main thread, no device lock held. */
 void kiln_vcpu_group_park(KilnVcpuGroup *vcpus);
+
+/* Tells all, which are parked, that time stood still for them. */
+void kiln_vcpu_group_was_paused(KilnVcpuGroup *vcpus);
 
 /* Ends and joins the threads.  Main thread, no device lock held. */
 void kiln_vcpu_group_stop(KilnVcpuGroup *vcpus);
