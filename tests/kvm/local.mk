@@ -20,6 +20,6 @@ tests_kvm_vcpu_kvm_SOURCES = tests/kvm/vcpu-kvm.c $(kvm_guest_sources)
 if KVM_TESTS_IN_CHECK
 TESTS += $(KVM_TESTS)
 endif
-check-kvm: $(KVM_TESTS)
+check-kvm: all $(KVM_TESTS) $(KVM_TEST_FILES)
 	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(KVM_TESTS)'
 .PHONY: check-kvm

@@ -1,1 +1,13 @@
-# Unit tests of the room machine; see tests/local.mk for KILN_TEST_LIBS.
+# The whole program with a guest of a few instructions, on /dev/kvm: `make check-kvm`.
+tests/machine/guest.elf: $(srcdir)/tests/machine/guest.S
+	@$(MKDIR_P) tests/machine
+	$(AM_V_CCLD)$(CC) $(GUEST_LINK) -o $@ $(srcdir)/tests/machine/guest.S
+
+KVM_TESTS += tests/machine/machine-kvm.py
+KVM_TEST_FILES += tests/machine/guest.elf
+EXTRA_DIST += tests/machine/guest.S tests/machine/machine-kvm.py
+CLEANFILES += tests/machine/guest.elf
+
+check_PROGRAMS += tests/machine/state-kvm
+KVM_TESTS += tests/machine/state-kvm
+tests_machine_state_kvm_SOURCES = tests/machine/state-kvm.c

@@ -1,0 +1,347 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The whole program on /dev/kvm with a guest of a few instructions (guest.S): `make check-kvm`.
+
+Every case writes a document, runs `kiln run` on it, and looks at what a user would: the guest's output,
+what kiln says, its exit status, and what it leaves behind.
+"""
+import os
+import pathlib
+import pty
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+BUILD = pathlib.Path(os.environ.get("KILN_BUILDDIR", ".")).resolve()
+KILN = str(BUILD / "kiln")
+GUEST = str(BUILD / "tests/machine/guest.elf")
+DEADLINE = 60  # seconds; no case waits for time, only for output
+
+POWEROFF, FAILED, DOCUMENT, CRASHED, DESTROYED = 0, 1, 3, 4, 5
+
+XML = """<domain type='kvm'>
+  <name>{name}</name>
+  <memory unit='MiB'>{memory}</memory>
+  <vcpu>{vcpus}</vcpu>
+  <os><type arch='x86_64' machine='q35'>hvm</type><kernel>{kernel}</kernel>{initrd}
+    <cmdline>{cmdline}</cmdline></os>
+  <features><acpi/><apic/></features>
+  <on_poweroff>{on_poweroff}</on_poweroff><on_reboot>{on_reboot}</on_reboot>
+  <on_crash>{on_crash}</on_crash>
+  <devices>{serial}<panic model='isa'/><memballoon model='none'/></devices>
+</domain>
+"""
+
+
+class Case:
+    """A scratch directory with a runtime directory of its own, and the guests run in it."""
+
+    def __init__(self):
+        self.dir = tempfile.TemporaryDirectory(prefix="kiln-test-")
+        self.path = pathlib.Path(self.dir.name)
+        self.runtime = self.path / "run"
+        self.runtime.mkdir(mode=0o700)
+        self.env = dict(os.environ, XDG_RUNTIME_DIR=str(self.runtime), LC_ALL="C",
+                        KILN_RUNTIME_DIR=str(self.runtime / "libvirt/kiln"))
+        self.children = []
+
+    def document(self, name="guest", cmdline="p", memory=64, vcpus=1, kernel=GUEST, initrd="",
+                 on_poweroff="destroy", on_reboot="restart", on_crash="destroy",
+                 serial="<serial type='stdio'><target port='0'/></serial>"):
+        path = self.path / f"{name}.xml"
+        path.write_text(XML.format(**{k: v for k, v in locals().items() if k != "self"}))
+        return str(path)
+
+    def run(self, document, *options, stdin=""):
+        """Runs a guest to its end."""
+        return subprocess.run([KILN, "run", *options, document], input=stdin, text=True,
+                              capture_output=True, env=self.env, timeout=DEADLINE, check=False)
+
+    def start(self, document, *options):
+        child = subprocess.Popen([KILN, "run", *options, document], stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.env)
+        self.children.append(child)
+        return child
+
+    def kiln(self, *arguments):
+        return subprocess.run([KILN, *arguments], text=True, capture_output=True, env=self.env,
+                              timeout=DEADLINE, check=False)
+
+    def left_behind(self):
+        """Sockets and files in the runtime directory, lock files apart."""
+        return [str(p) for p in self.runtime.rglob("*") if p.is_socket()]
+
+    def close(self):
+        for child in self.children:
+            if child.poll() is None:
+                child.kill()
+            child.communicate()
+        self.dir.cleanup()
+
+
+def read_until(child, wanted, descriptor=None):
+    """What the guest printed until @wanted was among it."""
+    got = b""
+    end = time.monotonic() + DEADLINE
+    source = descriptor if descriptor is not None else child.stdout.fileno()
+    while wanted not in got:
+        ready, _, _ = select.select([source], [], [], max(0, end - time.monotonic()))
+        assert ready, f"waited for {wanted!r}, have {got!r}"
+        chunk = os.read(source, 65536)
+        assert chunk, f"ended before {wanted!r}, after {got!r}; it said {child.stderr.read()!r}"
+        got += chunk
+    return got
+
+
+def finish(child):
+    out, err = child.communicate(timeout=DEADLINE)
+    return child.returncode, out, err.decode()
+
+
+def same(got, wanted, what=""):
+    assert got == wanted, f"{what}: got {got!r}, wanted {wanted!r}"
+
+
+# ---- Life and end -------------------------------------------------------------------------------
+
+def power_off(case):
+    done = case.run(case.document(cmdline="..p"))
+    same((done.returncode, done.stdout, done.stderr), (POWEROFF, "1..", ""), "power-off")
+    same(case.left_behind(), [], "left behind")
+
+
+def reset_by(letter):
+    def test(case):
+        done = case.run(case.document(cmdline=f"3{letter} p"))
+        same((done.returncode, done.stdout), (POWEROFF, "123"), "three boots")
+    test.__name__ = f"reset_by_{letter}"
+    return test
+
+
+def on_reboot_destroy(case):
+    done = case.run(case.document(cmdline="c", on_reboot="destroy"))
+    same(done.stdout, "1", "one boot")
+    assert done.returncode in (POWEROFF, DESTROYED), done.returncode
+
+
+def on_poweroff_restart(case):
+    child = case.start(case.document(cmdline="3p l", on_poweroff="restart"))
+    read_until(child, b"123.")
+    same(case.kiln("ctl", "guest", "kill").returncode, 0, "kill")
+    same(finish(child)[0], DESTROYED, "status")
+
+
+def panic_destroy(case):
+    done = case.run(case.document(cmdline="x"))
+    same((done.returncode, done.stdout), (CRASHED, "1"), "panic")
+    assert "panic" in done.stderr or "crash" in done.stderr, done.stderr
+
+
+def panic_restart(case):
+    done = case.run(case.document(cmdline="3x p", on_crash="restart"))
+    same((done.returncode, done.stdout), (POWEROFF, "123"), "panic, restarted")
+
+
+def panic_preserve(case):
+    child = case.start(case.document(cmdline="x", on_crash="preserve"))
+    read_until(child, b"1")
+    end = time.monotonic() + DEADLINE
+    while "crashed" not in (status := case.kiln("ctl", "guest", "status").stdout):
+        assert time.monotonic() < end, status
+    assert case.kiln("ctl", "guest", "resume").returncode != 0, "a crashed guest was resumed"
+    same(case.kiln("ctl", "guest", "kill").returncode, 0, "kill")
+    same(finish(child)[0], DESTROYED, "status")
+
+
+def sigterm(case):
+    child = case.start(case.document(cmdline="l"))
+    read_until(child, b"..")
+    child.send_signal(signal.SIGTERM)
+    status, _, _ = finish(child)
+    same(status, DESTROYED, "status")
+    same(case.left_behind(), [], "left behind")
+
+
+# ---- Control ------------------------------------------------------------------------------------
+
+def pause_and_resume(case):
+    child = case.start(case.document(cmdline="l"))
+    read_until(child, b"...")
+    same(case.kiln("ctl", "guest", "pause").returncode, 0, "pause")
+    assert "paused" in case.kiln("ctl", "guest", "status").stdout
+    # Whatever is still in the pipe was written before; then there must be nothing more.
+    while select.select([child.stdout], [], [], 0.5)[0]:
+        os.read(child.stdout.fileno(), 65536)
+    assert not select.select([child.stdout], [], [], 1)[0], "a paused guest wrote"
+    same(case.kiln("ctl", "guest", "resume").returncode, 0, "resume")
+    read_until(child, b"...")
+    same(case.kiln("ctl", "guest", "kill").returncode, 0, "kill")
+    finish(child)
+
+
+def power_button(case):
+    child = case.start(case.document(cmdline="bp"))
+    read_until(child, b"W")
+    same(case.kiln("ctl", "guest", "shutdown").returncode, 0, "shutdown")
+    status, out, _ = finish(child)
+    same((status, out[-1:]), (POWEROFF, b"B"), "power button")
+
+
+def reboot_by_user(case):
+    child = case.start(case.document(cmdline="3bp l"))
+    read_until(child, b"1W")
+    same(case.kiln("ctl", "guest", "reboot").returncode, 0, "reboot")
+    read_until(child, b"2W")
+    same(case.kiln("ctl", "guest", "reset").returncode, 0, "reset")
+    read_until(child, b"3..")
+    same(case.kiln("ctl", "guest", "kill").returncode, 0, "kill")
+    finish(child)
+
+
+def list_and_statistics(case):
+    child = case.start(case.document(cmdline="l", vcpus=2))
+    read_until(child, b"..")
+    listed = case.kiln("list").stdout
+    assert "guest" in listed and str(child.pid) in listed and "running" in listed, listed
+    stats = case.kiln("ctl", "guest", "stats").stdout
+    for key in ("state.state", "cpu.time", "vcpu.1.time", "exits.pio", "balloon.maximum"):
+        assert key in stats, stats
+    assert "<name>guest</name>" in case.kiln("ctl", "guest", "xml").stdout
+    same(case.kiln("ctl", "guest", "kill").returncode, 0, "kill")
+    finish(child)
+    assert "guest" not in case.kiln("list").stdout
+
+
+def serial_input(case):
+    done = case.run(case.document(cmdline="ep"), stdin="hello, worldq")
+    same((done.returncode, done.stdout), (POWEROFF, "1hello, world"), "echo")
+
+
+def console_command(case):
+    child = case.start(case.document(cmdline="ep", serial="<serial type='pty'/>"))
+    end = time.monotonic() + DEADLINE
+    while "running" not in case.kiln("list").stdout:
+        assert time.monotonic() < end and child.poll() is None, child.communicate()
+    main, terminal = pty.openpty()
+    console = subprocess.Popen([KILN, "console", "guest"], stdin=terminal, stdout=terminal,
+                               stderr=subprocess.PIPE, env=case.env)
+    case.children.append(console)
+    before = subprocess.run(["stty", "-g"], stdin=terminal, capture_output=True, check=True).stdout
+    os.write(main, b"typed")
+    read_until(console, b"typed", main)
+    os.write(main, b"\x1d")  # Ctrl-]
+    console.communicate(timeout=DEADLINE)
+    same(console.returncode, 0, "console's status")
+    after = subprocess.run(["stty", "-g"], stdin=terminal, capture_output=True, check=True).stdout
+    assert b"-icanon" not in after and before is not None, "the terminal is left raw"
+    same(case.kiln("ctl", "guest", "kill").returncode, 0, "kill")
+    finish(child)
+    os.close(main)
+    os.close(terminal)
+
+
+def memory_above_4g(case):
+    done = case.run(case.document(cmdline="p", memory=5120, vcpus=4))
+    same((done.returncode, done.stdout), (POWEROFF, "1"), "5 GiB")
+
+
+# ---- Bad input ----------------------------------------------------------------------------------
+
+def one_line(done, *wanted):
+    assert done.returncode not in (0, -signal.SIGSEGV, -signal.SIGABRT), done
+    for text in wanted:
+        assert text in done.stderr, f"{text!r} is not in {done.stderr!r}"
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, lines
+
+
+def missing_kernel(case):
+    done = case.run(case.document(kernel="/nonexistent/vmlinuz"))
+    one_line(done, "/nonexistent/vmlinuz", "No such file")
+    same(case.left_behind(), [], "left behind")
+
+
+def not_a_kernel(case):
+    junk = case.path / "junk"
+    junk.write_bytes(b"this is no kernel" * 100)
+    one_line(case.run(case.document(kernel=str(junk))), str(junk))
+
+
+def too_many_vcpus(case):
+    one_line(case.run(case.document(vcpus=4000)), "vCPUs")
+
+
+def too_much_memory(case):
+    one_line(case.run(case.document(memory=1 << 40)), "memory")
+
+
+def same_name_twice(case):
+    document = case.document(cmdline="l")
+    child = case.start(document)
+    read_until(child, b"..")
+    one_line(case.run(document), "guest", str(child.pid))
+    assert child.poll() is None, "the first one was disturbed"
+    same(case.kiln("ctl", "guest", "status").returncode, 0, "the first one can still be reached")
+    same(case.kiln("ctl", "guest", "kill").returncode, 0, "kill")
+    finish(child)
+
+
+def after_a_kill(case):
+    document = case.document(cmdline="l")
+    child = case.start(document)
+    read_until(child, b"..")
+    child.kill()
+    finish(child)
+    assert "guest" not in case.kiln("list").stdout, "a dead guest is listed"
+    done = case.run(case.document(cmdline="p"))
+    same((done.returncode, done.stdout), (POWEROFF, "1"), "the name can be used again")
+
+
+def no_such_guest(case):
+    one_line(case.kiln("ctl", "nobody", "pause"), "nobody")
+
+
+def all_faults_are_told(case):
+    document = pathlib.Path(case.document())
+    text = document.read_text().replace("<acpi/>", "<acpi/><nonsense/>")
+    document.write_text(text.replace("'kvm'", "'xen'").replace(">64<", ">many<"))
+    done = case.kiln("validate", str(document))
+    assert done.returncode == 1, done
+    for wanted in ("nonsense", "xen", "many"):
+        assert wanted in done.stdout + done.stderr, (wanted, done)
+
+
+CASES = [power_off, *[reset_by(letter) for letter in "ckat"], on_reboot_destroy,
+         on_poweroff_restart, panic_destroy, panic_restart, panic_preserve, sigterm,
+         pause_and_resume, power_button, reboot_by_user, list_and_statistics, serial_input,
+         console_command, memory_above_4g, missing_kernel, not_a_kernel, too_many_vcpus,
+         too_much_memory, same_name_twice, after_a_kill, no_such_guest, all_faults_are_told]
+
+
+def main():
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        print("1..0 # SKIP /dev/kvm cannot be opened here")
+        return
+    wanted = sys.argv[1:]
+    print(f"1..{len(CASES)}", flush=True)
+    for number, test in enumerate(CASES, 1):
+        if wanted and test.__name__ not in wanted:
+            continue
+        case = Case()
+        try:
+            test(case)
+            print(f"ok {number} - {test.__name__}", flush=True)
+        except Exception:  # every failure is this case's, whatever it is
+            print(f"not ok {number} - {test.__name__}")
+            for line in traceback.format_exc().splitlines():
+                print(f"# {line}", flush=True)
+        finally:
+            case.close()
+
+
+if __name__ == "__main__":
+    main()
