@@ -4,16 +4,16 @@
 # program: `tests/fuzz/NAME-fuzz -max_total_time=60 corpus/`.  How one is added:
 #   fuzz_targets += tests/fuzz/NAME-fuzz
 #   tests_fuzz_NAME_fuzz_SOURCES = tests/fuzz/NAME-fuzz.c $(FUZZ_MAIN)
-#   tests_fuzz_NAME_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
+#   tests_fuzz_NAME_fuzz_LDFLAGS = $(FUZZ_LINK)
 #   EXTRA_DIST += tests/fuzz/corpus/NAME     (the whole directory)
 # (with - in NAME written as _ in the variables).
 fuzz_targets =
 if FUZZ
 FUZZ_MAIN =
-FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+FUZZ_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
 else
 FUZZ_MAIN = tests/fuzz/replay-main.c
-FUZZ_LDFLAGS = $(AM_LDFLAGS)
+FUZZ_LINK = $(AM_LDFLAGS)
 TESTS += $(fuzz_targets)
 endif
 check_PROGRAMS += $(fuzz_targets)
@@ -21,26 +21,26 @@ check_PROGRAMS += $(fuzz_targets)
 fuzz_targets += tests/fuzz/state-reader-fuzz
 tests_fuzz_state_reader_fuzz_SOURCES = tests/fuzz/state-reader-fuzz.c \
 	tests/lib/state-sample.c tests/lib/state-sample.h $(FUZZ_MAIN)
-tests_fuzz_state_reader_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_state_reader_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/state-reader
 
 fuzz_boot_files = tests/lib/boot-fuzz.c tests/lib/boot-fuzz.h \
 	tests/lib/boot-image.c tests/lib/boot-image.h $(FUZZ_MAIN)
 fuzz_targets += tests/fuzz/boot-bzimage-fuzz tests/fuzz/boot-elf-fuzz tests/fuzz/boot-multiboot-fuzz
 tests_fuzz_boot_bzimage_fuzz_SOURCES = tests/fuzz/boot-bzimage-fuzz.c $(fuzz_boot_files)
-tests_fuzz_boot_bzimage_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_boot_bzimage_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_boot_elf_fuzz_SOURCES = tests/fuzz/boot-elf-fuzz.c $(fuzz_boot_files)
-tests_fuzz_boot_elf_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_boot_elf_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_boot_multiboot_fuzz_SOURCES = tests/fuzz/boot-multiboot-fuzz.c $(fuzz_boot_files)
-tests_fuzz_boot_multiboot_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_boot_multiboot_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/boot-bzimage tests/fuzz/corpus/boot-elf \
 	tests/fuzz/corpus/boot-multiboot
 
 fuzz_targets += tests/fuzz/device-registers-fuzz
 tests_fuzz_device_registers_fuzz_SOURCES = tests/fuzz/device-registers-fuzz.c $(FUZZ_MAIN)
-tests_fuzz_device_registers_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_device_registers_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/device-registers
 fuzz_targets += tests/fuzz/domain-xml-fuzz
 tests_fuzz_domain_xml_fuzz_SOURCES = tests/fuzz/domain-xml-fuzz.c $(FUZZ_MAIN)
-tests_fuzz_domain_xml_fuzz_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_domain_xml_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/domain-xml
