@@ -29,6 +29,7 @@ kiln_log_set_level(KilnLogLevel level)
     g_atomic_int_set(&most_verbose, (int)level);
 }
 
+G_GNUC_PRINTF(2, 0)
 static void
 write_line(KilnLogLevel level, const char *format, va_list args)
 {

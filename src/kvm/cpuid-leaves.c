@@ -27,16 +27,24 @@ enum {
 #define LEAF_AMD_CACHES   0x8000001du
 #define LEAF_AMD_TOPOLOGY 0x8000001eu
 
+KilnCpuidTable *
+kiln_cpuid_table_new(void)
+{
+    KilnCpuidTable *table;
+
+    return g_malloc0(sizeof *table + KILN_CPUID_MAX_ENTRIES * sizeof table->entries[0]);
+}
+
 struct kvm_cpuid_entry2 *
 kiln_cpuid_table_add(KilnCpuidTable *table, uint32_t leaf, uint32_t subleaf)
 {
     static const uint32_t indexed[] = { LEAF_CACHES,      7,    LEAF_TOPOLOGY,  LEAF_XSAVE,
                                         LEAF_TOPOLOGY_V2, 0x1d, LEAF_AMD_CACHES };
-    struct kvm_cpuid_entry2 *entry = kiln_cpuid_entry(&table->table, leaf, subleaf);
+    struct kvm_cpuid_entry2 *entry = kiln_cpuid_entry(table, leaf, subleaf);
 
-    if (entry != NULL || table->table.nent >= KILN_CPUID_MAX_ENTRIES)
+    if (entry != NULL || table->nent >= KILN_CPUID_MAX_ENTRIES)
         return entry;
-    entry = &table->table.entries[table->table.nent++];
+    entry = &table->entries[table->nent++];
     *entry = (struct kvm_cpuid_entry2){ .function = leaf, .index = subleaf };
     for (gsize i = 0; i < G_N_ELEMENTS(indexed); i++)
         if (indexed[i] == leaf)
@@ -49,16 +57,16 @@ kiln_cpuid_table_remove(KilnCpuidTable *table, uint32_t leaf)
 {
     guint kept = 0;
 
-    for (guint i = 0; i < table->table.nent; i++)
-        if (table->table.entries[i].function != leaf)
-            table->table.entries[kept++] = table->table.entries[i];
-    table->table.nent = kept;
+    for (guint i = 0; i < table->nent; i++)
+        if (table->entries[i].function != leaf)
+            table->entries[kept++] = table->entries[i];
+    table->nent = kept;
 }
 
 gboolean
 kiln_cpuid_table_is_amd(KilnCpuidTable *table)
 {
-    const struct kvm_cpuid_entry2 *entry = kiln_cpuid_entry(&table->table, 0, 0);
+    const struct kvm_cpuid_entry2 *entry = kiln_cpuid_entry(table, 0, 0);
 
     /* "AuthenticAMD" and "HygonGenuine" by their first four letters */
     return entry != NULL && (entry->ebx == 0x68747541 || entry->ebx == 0x6f677948);
@@ -198,8 +206,8 @@ share_caches(KilnCpuidTable *table, uint32_t leaf, const KilnCpuTopology *topolo
     guint die = 1u << kiln_topology_die_shift(topology);
     guint cores = 1u << (kiln_topology_socket_shift(topology) - kiln_topology_core_shift(topology));
 
-    for (guint i = 0; i < table->table.nent; i++) {
-        struct kvm_cpuid_entry2 *entry = &table->table.entries[i];
+    for (guint i = 0; i < table->nent; i++) {
+        struct kvm_cpuid_entry2 *entry = &table->entries[i];
         guint level = entry->eax >> 5 & 7;
 
         if (entry->function != leaf || (entry->eax & 31) == 0)
@@ -256,9 +264,9 @@ kiln_cpuid_set_topology(KilnCpuidTable *table, const KilnCpuTopology *topology)
     guint shift = kiln_topology_socket_shift(topology);
     guint socket = topology->dies * topology->cores * topology->threads;
     gboolean amd = kiln_cpuid_table_is_amd(table);
-    struct kvm_cpuid_entry2 *leaf1 = kiln_cpuid_entry(&table->table, 1, 0);
-    struct kvm_cpuid_entry2 *amd1 = kiln_cpuid_entry(&table->table, LEAF_EXTENDED + 1, 0);
-    struct kvm_cpuid_entry2 *sizes = kiln_cpuid_entry(&table->table, LEAF_SIZES, 0);
+    struct kvm_cpuid_entry2 *leaf1 = kiln_cpuid_entry(table, 1, 0);
+    struct kvm_cpuid_entry2 *amd1 = kiln_cpuid_entry(table, LEAF_EXTENDED + 1, 0);
+    struct kvm_cpuid_entry2 *sizes = kiln_cpuid_entry(table, LEAF_SIZES, 0);
 
     set_levels(table, topology);
     if (leaf1 != NULL) {
@@ -274,7 +282,7 @@ kiln_cpuid_set_topology(KilnCpuidTable *table, const KilnCpuTopology *topology)
             set_registers(table, LEAF_AMD_TOPOLOGY, 0, 0, 0, 0);
         }
     }
-    sizes = kiln_cpuid_entry(&table->table, LEAF_SIZES, 0); /* removal moves entries */
+    sizes = kiln_cpuid_entry(table, LEAF_SIZES, 0); /* removal moves entries */
     if (sizes != NULL)
         sizes->ecx = amd ? MIN(socket - 1, 255) | MIN(shift, 15) << 12 : 0;
     share_caches(table, LEAF_CACHES, topology);
@@ -289,8 +297,8 @@ kiln_cpuid_set_apic_id(KilnCpuidTable *table, const KilnCpuTopology *topology, u
     guint socket_shift = kiln_topology_socket_shift(topology);
     uint32_t in_socket = apic_id & ((1u << socket_shift) - 1);
 
-    for (guint i = 0; i < table->table.nent; i++) {
-        struct kvm_cpuid_entry2 *entry = &table->table.entries[i];
+    for (guint i = 0; i < table->nent; i++) {
+        struct kvm_cpuid_entry2 *entry = &table->entries[i];
 
         switch (entry->function) {
         case 1: entry->ebx = (entry->ebx & 0x00ffffff) | apic_id << 24; break;
@@ -342,8 +350,8 @@ void
 kiln_cpuid_set_xsave(KilnCpuidTable *table, const KilnCpuFeatureSet *features, gboolean strict)
 {
     enum { LEGACY = 576 }; /* bytes of x87, SSE and the header */
-    struct kvm_cpuid_entry2 *base = kiln_cpuid_entry(&table->table, LEAF_XSAVE, 0);
-    struct kvm_cpuid_entry2 *more = kiln_cpuid_entry(&table->table, LEAF_XSAVE, 1);
+    struct kvm_cpuid_entry2 *base = kiln_cpuid_entry(table, LEAF_XSAVE, 0);
+    struct kvm_cpuid_entry2 *more = kiln_cpuid_entry(table, LEAF_XSAVE, 1);
     uint64_t user, all;
     uint32_t size = LEGACY;
     guint kept = 0;
@@ -360,8 +368,8 @@ kiln_cpuid_set_xsave(KilnCpuidTable *table, const KilnCpuFeatureSet *features, g
         more->ecx = wanted_supervisor(features, more->ecx);
         all |= more->ecx;
     }
-    for (guint i = 0; i < table->table.nent; i++) {
-        const struct kvm_cpuid_entry2 *entry = &table->table.entries[i];
+    for (guint i = 0; i < table->nent; i++) {
+        const struct kvm_cpuid_entry2 *entry = &table->entries[i];
 
         if (entry->function == LEAF_XSAVE && entry->index >= 2) {
             if (entry->index > 63 || (all >> entry->index & 1) == 0)
@@ -369,10 +377,10 @@ kiln_cpuid_set_xsave(KilnCpuidTable *table, const KilnCpuFeatureSet *features, g
             if ((user >> entry->index & 1) != 0)
                 size = MAX(size, entry->eax + entry->ebx);
         }
-        table->table.entries[kept++] = *entry;
+        table->entries[kept++] = *entry;
     }
-    table->table.nent = kept;
-    base = kiln_cpuid_entry(&table->table, LEAF_XSAVE, 0);
+    table->nent = kept;
+    base = kiln_cpuid_entry(table, LEAF_XSAVE, 0);
     base->ebx = base->ecx = size; /* KVM follows XCR0 with EBX as the guest runs */
 }
 
@@ -382,12 +390,12 @@ kiln_cpuid_set_limits(KilnCpuidTable *table)
     static const uint32_t ranges[] = { 0, LEAF_KVM, LEAF_EXTENDED };
 
     for (gsize i = 0; i < G_N_ELEMENTS(ranges); i++) {
-        struct kvm_cpuid_entry2 *first = kiln_cpuid_entry(&table->table, ranges[i], 0);
+        struct kvm_cpuid_entry2 *first = kiln_cpuid_entry(table, ranges[i], 0);
         uint32_t highest = ranges[i];
 
-        for (guint n = 0; n < table->table.nent; n++)
-            if ((table->table.entries[n].function & 0xf0000000) == ranges[i])
-                highest = MAX(highest, table->table.entries[n].function);
+        for (guint n = 0; n < table->nent; n++)
+            if ((table->entries[n].function & 0xf0000000) == ranges[i])
+                highest = MAX(highest, table->entries[n].function);
         if (first != NULL)
             first->eax = highest;
     }

@@ -13,11 +13,11 @@
 
 enum { KILN_CPUID_MAX_ENTRIES = 256 };
 
-/* A table that entries can be added to; @table.entries is @entries. */
-typedef struct {
-    struct kvm_cpuid2 table;
-    struct kvm_cpuid_entry2 entries[KILN_CPUID_MAX_ENTRIES];
-} KilnCpuidTable;
+/* A table that entries can be added to: one of kiln_cpuid_table_new(). */
+typedef struct kvm_cpuid2 KilnCpuidTable;
+
+/* An empty table with room for KILN_CPUID_MAX_ENTRIES; freed with g_free(). */
+KilnCpuidTable *kiln_cpuid_table_new(void);
 
 /* The entry of leaf and subleaf, added with zeroes if there is none; NULL if the table is full. */
 struct kvm_cpuid_entry2 *kiln_cpuid_table_add(KilnCpuidTable *table, uint32_t leaf,

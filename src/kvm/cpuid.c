@@ -10,7 +10,7 @@
 #include "kvm/cpuid-leaves.h"
 
 struct KilnCpuid {
-    KilnCpuidTable table;
+    KilnCpuidTable *table;
     KilnCpuFeatureSet features; /* of the guest */
     KilnCpuTopology topology;
     const KilnCpuModel *model; /* (nullable) */
@@ -340,7 +340,7 @@ clear_feature_registers(KilnCpuid *cpuid)
 
         if (feature->msr != 0 || feature->leaf == 0x12 || feature->leaf == KVM_LEAF)
             continue;
-        entry = kiln_cpuid_entry(&cpuid->table.table, feature->leaf, feature->subleaf);
+        entry = kiln_cpuid_entry(cpuid->table, feature->leaf, feature->subleaf);
         if (entry != NULL)
             *kiln_cpuid_register(entry, feature->reg) = 0;
     }
@@ -359,19 +359,19 @@ write_features(KilnCpuid *cpuid)
 
         if (feature->msr != 0)
             continue;
-        entry = on ? kiln_cpuid_table_add(&cpuid->table, feature->leaf, feature->subleaf)
-                   : kiln_cpuid_entry(&cpuid->table.table, feature->leaf, feature->subleaf);
+        entry = on ? kiln_cpuid_table_add(cpuid->table, feature->leaf, feature->subleaf)
+                   : kiln_cpuid_entry(cpuid->table, feature->leaf, feature->subleaf);
         if (entry == NULL)
             continue;
         value = kiln_cpuid_register(entry, feature->reg);
         *value = on ? *value | 1u << feature->bit : *value & ~(1u << feature->bit);
     }
     /* AMD repeats some bits of leaf 1 (APM vol. 3, "Fn8000_0001_EDX"). */
-    leaf1 = kiln_cpuid_entry(&cpuid->table.table, 1, 0);
-    extended = kiln_cpuid_entry(&cpuid->table.table, 0x80000001, 0);
+    leaf1 = kiln_cpuid_entry(cpuid->table, 1, 0);
+    extended = kiln_cpuid_entry(cpuid->table, 0x80000001, 0);
     if (leaf1 != NULL && extended != NULL) {
         extended->edx &= ~0x0183f3ffu;
-        if (kiln_cpuid_table_is_amd(&cpuid->table))
+        if (kiln_cpuid_table_is_amd(cpuid->table))
             extended->edx |= leaf1->edx & 0x0183f3ff;
     }
 }
@@ -380,8 +380,8 @@ write_features(KilnCpuid *cpuid)
 static void
 limit_power_leaves(KilnCpuid *cpuid)
 {
-    struct kvm_cpuid_entry2 *monitor = kiln_cpuid_entry(&cpuid->table.table, 5, 0);
-    struct kvm_cpuid_entry2 *power = kiln_cpuid_entry(&cpuid->table.table, 6, 0);
+    struct kvm_cpuid_entry2 *monitor = kiln_cpuid_entry(cpuid->table, 5, 0);
+    struct kvm_cpuid_entry2 *power = kiln_cpuid_entry(cpuid->table, 6, 0);
 
     if (monitor != NULL && !kiln_cpu_set_has(&cpuid->features, KILN_CPU_MONITOR))
         monitor->eax = monitor->ebx = monitor->ecx = monitor->edx = 0;
@@ -399,7 +399,7 @@ write_caches(KilnCpuid *cpuid, const KilnCpuOptions *options)
     if (cache == KILN_CPU_CACHE_DEFAULT)
         cache = cpuid->model == NULL ? KILN_CPU_CACHE_PASSTHROUGH : KILN_CPU_CACHE_EMULATE;
     if (cache != KILN_CPU_CACHE_PASSTHROUGH)
-        kiln_cpuid_set_caches(&cpuid->table, cache == KILN_CPU_CACHE_EMULATE);
+        kiln_cpuid_set_caches(cpuid->table, cache == KILN_CPU_CACHE_EMULATE);
 }
 
 static gboolean
@@ -409,15 +409,15 @@ write_identity(KilnCpuid *cpuid, const KilnCpuOptions *options, GError **error)
     guint host_bits;
 
     if (cpuid->model != NULL)
-        kiln_cpuid_set_model(&cpuid->table, cpuid->model);
+        kiln_cpuid_set_model(cpuid->table, cpuid->model);
     if (options->vendor_id != NULL) {
         if (strlen(options->vendor_id) != 12)
             return kiln_error_set(error, KILN_ERROR_INVALID,
                                   "CPU vendor_id '%s' does not have 12 characters",
                                   options->vendor_id);
-        kiln_cpuid_set_vendor(&cpuid->table, options->vendor_id);
+        kiln_cpuid_set_vendor(cpuid->table, options->vendor_id);
     }
-    sizes = kiln_cpuid_entry(&cpuid->table.table, 0x80000008, 0);
+    sizes = kiln_cpuid_entry(cpuid->table, 0x80000008, 0);
     if (options->phys_bits == 0 || sizes == NULL)
         return TRUE;
     host_bits = sizes->eax & 0xff;
@@ -475,7 +475,7 @@ write_frequency(KilnCpuid *cpuid, const KilnCpuOptions *options)
 
     if (options->tsc_khz == 0 || options->kvm_hidden)
         return;
-    entry = kiln_cpuid_table_add(&cpuid->table, KVM_FIRST + 0x10, 0);
+    entry = kiln_cpuid_table_add(cpuid->table, KVM_FIRST + 0x10, 0);
     if (entry == NULL)
         return;
     entry->eax = options->tsc_khz;
@@ -486,9 +486,10 @@ KilnCpuid *
 kiln_cpuid_new(const struct kvm_cpuid2 *supported, const KilnCpuOptions *options, GError **error)
 {
     g_autoptr(KilnCpuid) cpuid = g_new0(KilnCpuid, 1);
-    struct kvm_cpuid2 *copy = &cpuid->table.table;
+    KilnCpuidTable *copy = kiln_cpuid_table_new();
     KilnCpuFeatureSet host;
 
+    cpuid->table = copy;
     cpuid->topology = options->topology;
     for (guint i = 0; i < MIN(supported->nent, KILN_CPUID_MAX_ENTRIES / 2); i++)
         copy->entries[copy->nent++] = supported->entries[i];
@@ -500,7 +501,7 @@ kiln_cpuid_new(const struct kvm_cpuid2 *supported, const KilnCpuOptions *options
 
     for (guint i = copy->nent; i-- > 0;)
         if (i < copy->nent && !keeps_leaf(cpuid, options, copy->entries[i].function))
-            kiln_cpuid_table_remove(&cpuid->table, copy->entries[i].function);
+            kiln_cpuid_table_remove(cpuid->table, copy->entries[i].function);
     if (options->kvm_hidden)
         drop_leaf(&cpuid->features, KVM_LEAF);
     if (cpuid->model != NULL)
@@ -510,34 +511,37 @@ kiln_cpuid_new(const struct kvm_cpuid2 *supported, const KilnCpuOptions *options
     write_features(cpuid);
     limit_power_leaves(cpuid);
     write_caches(cpuid, options);
-    kiln_cpuid_set_topology(&cpuid->table, &cpuid->topology);
-    kiln_cpuid_set_xsave(&cpuid->table, &cpuid->features, cpuid->model != NULL);
+    kiln_cpuid_set_topology(cpuid->table, &cpuid->topology);
+    kiln_cpuid_set_xsave(cpuid->table, &cpuid->features, cpuid->model != NULL);
     write_arch_capabilities(cpuid, options->arch_capabilities);
     write_frequency(cpuid, options);
-    kiln_cpuid_set_limits(&cpuid->table);
+    kiln_cpuid_set_limits(cpuid->table);
     return g_steal_pointer(&cpuid);
 }
 
 void
 kiln_cpuid_free(KilnCpuid *cpuid)
 {
+    if (cpuid == NULL)
+        return;
+    g_free(cpuid->table);
     g_free(cpuid);
 }
 
 const struct kvm_cpuid2 *
 kiln_cpuid_for_vcpu(KilnCpuid *cpuid, guint index)
 {
-    kiln_cpuid_set_apic_id(&cpuid->table, &cpuid->topology,
+    kiln_cpuid_set_apic_id(cpuid->table, &cpuid->topology,
                            kiln_topology_apic_id(&cpuid->topology, index));
-    return &cpuid->table.table;
+    return cpuid->table;
 }
 
 guint
 kiln_cpuid_phys_bits(const KilnCpuid *cpuid)
 {
-    for (guint i = 0; i < cpuid->table.table.nent; i++)
-        if (cpuid->table.table.entries[i].function == 0x80000008)
-            return cpuid->table.table.entries[i].eax & 0xff;
+    for (guint i = 0; i < cpuid->table->nent; i++)
+        if (cpuid->table->entries[i].function == 0x80000008)
+            return cpuid->table->entries[i].eax & 0xff;
     return 36; /* SDM vol. 2A: what a CPU with PAE and without that leaf has */
 }
 

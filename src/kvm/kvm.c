@@ -186,10 +186,9 @@ uint64_t
 kiln_kvm_arch_capabilities(const KilnKvm *kvm)
 {
     enum { MSR_ARCH_CAPABILITIES = 0x10a };
-    struct {
-        struct kvm_msrs header;
-        struct kvm_msr_entry entry;
-    } batch = { .header = { .nmsrs = 1 }, .entry = { .index = MSR_ARCH_CAPABILITIES } };
+    g_autofree struct kvm_msrs *batch = g_malloc0(sizeof *batch + sizeof batch->entries[0]);
 
-    return ioctl(kvm->fd, KVM_GET_MSRS, &batch) == 1 ? batch.entry.data : 0;
+    batch->nmsrs = 1;
+    batch->entries[0].index = MSR_ARCH_CAPABILITIES;
+    return ioctl(kvm->fd, KVM_GET_MSRS, batch) == 1 ? batch->entries[0].data : 0;
 }

@@ -115,6 +115,7 @@ call_plain(KilnDbusVM1 *proxy, const char *method)
     g_autoptr(GVariant) answer = call(proxy, method, NULL, NULL, &error);
 
     kiln_assert_no_error(error);
+    ck_assert_ptr_nonnull(answer);
 }
 
 START_TEST(properties_say_who_it_is)
@@ -265,6 +266,7 @@ START_TEST(a_client_that_says_nothing_holds_up_nobody)
     g_auto(KilnFd) rubbish = kiln_unix_connect(path, NULL);
     g_autoptr(KilnDbusVM1) proxy = NULL;
 
+    ck_assert_int_ge(silent, 0);
     ck_assert_int_eq(kiln_write_full(rubbish, "GET / HTTP/1.0\r\n\r\n", 18, -1), 0);
     proxy = connect_client();
     call_plain(proxy, "Pause");

@@ -10,17 +10,14 @@
 
 enum { MAX_ENTRIES = 64 };
 
-typedef struct {
-    struct kvm_cpuid2 cpuid;
-    struct kvm_cpuid_entry2 entries[MAX_ENTRIES];
-} Host;
+typedef struct kvm_cpuid2 Host; /* with room for MAX_ENTRIES */
 
 static struct kvm_cpuid_entry2 *
 add(Host *host, uint32_t leaf, uint32_t subleaf, gboolean indexed)
 {
-    struct kvm_cpuid_entry2 *entry = &host->cpuid.entries[host->cpuid.nent++];
+    struct kvm_cpuid_entry2 *entry = &host->entries[host->nent++];
 
-    ck_assert_uint_le(host->cpuid.nent, MAX_ENTRIES);
+    ck_assert_uint_le(host->nent, MAX_ENTRIES);
     *entry = (struct kvm_cpuid_entry2){ .function = leaf, .index = subleaf };
     entry->flags = indexed ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0;
     return entry;
@@ -35,7 +32,7 @@ put(Host *host, KilnCpuFeatureId id, gboolean on)
 
     if (feature->msr != 0)
         return;
-    entry = kiln_cpuid_entry(&host->cpuid, feature->leaf, feature->subleaf);
+    entry = kiln_cpuid_entry(host, feature->leaf, feature->subleaf);
     ck_assert_ptr_nonnull(entry);
     value = kiln_cpuid_register(entry, feature->reg);
     *value = on ? *value | 1u << feature->bit : *value & ~(1u << feature->bit);
@@ -44,12 +41,12 @@ put(Host *host, KilnCpuFeatureId id, gboolean on)
 static void
 set_vendor(Host *host, const char *vendor, uint32_t signature)
 {
-    struct kvm_cpuid_entry2 *leaf0 = kiln_cpuid_entry(&host->cpuid, 0, 0);
+    struct kvm_cpuid_entry2 *leaf0 = kiln_cpuid_entry(host, 0, 0);
 
     memcpy(&leaf0->ebx, vendor, 4);
     memcpy(&leaf0->edx, vendor + 4, 4);
     memcpy(&leaf0->ecx, vendor + 8, 4);
-    kiln_cpuid_entry(&host->cpuid, 1, 0)->eax = signature;
+    kiln_cpuid_entry(host, 1, 0)->eax = signature;
 }
 
 /* A host with all the features of @model. */
@@ -63,7 +60,7 @@ host_like(const char *model, const char *vendor, uint32_t signature)
     static const uint32_t xsave_sizes[][3] = { { 2, 256, 576 },   { 5, 64, 1088 }, { 6, 512, 1152 },
                                                { 7, 1024, 1664 }, { 9, 8, 2688 },  { 17, 64, 2752 },
                                                { 18, 8192, 2816 } };
-    Host *host = g_new0(Host, 1);
+    Host *host = g_malloc0(sizeof *host + MAX_ENTRIES * sizeof host->entries[0]);
     KilnCpuFeatureSet set;
 
     for (gsize i = 0; i < G_N_ELEMENTS(plain); i++)
@@ -81,9 +78,9 @@ host_like(const char *model, const char *vendor, uint32_t signature)
         entry->ebx = xsave_sizes[i][2];
     }
     set_vendor(host, vendor, signature);
-    kiln_cpuid_entry(&host->cpuid, 0x80000008, 0)->eax = 46 | 48 << 8;
-    kiln_cpuid_entry(&host->cpuid, 0x40000001, 0)->eax = 0x0100007b;
-    kiln_cpuid_entry(&host->cpuid, 0xa, 0)->eax = 0x08300802;
+    kiln_cpuid_entry(host, 0x80000008, 0)->eax = 46 | 48 << 8;
+    kiln_cpuid_entry(host, 0x40000001, 0)->eax = 0x0100007b;
+    kiln_cpuid_entry(host, 0xa, 0)->eax = 0x08300802;
     kiln_cpu_model_features(kiln_cpu_model_find(model), &set);
     for (int i = 0; i < KILN_CPU_N_FEATURES; i++)
         if (kiln_cpu_set_has(&set, i))
@@ -103,7 +100,7 @@ make(Host *host, KilnCpuOptions options)
 
     if (options.topology.sockets == 0)
         options.topology = one_cpu;
-    cpuid = kiln_cpuid_new(&host->cpuid, &options, &error);
+    cpuid = kiln_cpuid_new(host, &options, &error);
     kiln_assert_no_error(error);
     ck_assert_ptr_nonnull(cpuid);
     return cpuid;
@@ -116,7 +113,7 @@ refused(Host *host, KilnCpuOptions options)
     char *message;
 
     options.topology = one_cpu;
-    ck_assert_ptr_null(kiln_cpuid_new(&host->cpuid, &options, &error));
+    ck_assert_ptr_null(kiln_cpuid_new(host, &options, &error));
     ck_assert_ptr_nonnull(error);
     message = g_strdup(error->message);
     g_error_free(error);
