@@ -7,19 +7,32 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
-char *
-kiln_module_path(const char *file)
+/* @file in the directory that @variable names, else beside the executable, else in @installed. */
+static char *
+find(const char *file, const char *variable, const char *installed)
 {
     g_autofree char *executable = g_file_read_link("/proc/self/exe", NULL);
     g_autofree char *directory = executable != NULL ? g_path_get_dirname(executable) : NULL;
     g_autofree char *beside = directory != NULL ? g_build_filename(directory, file, NULL) : NULL;
-    const char *given = g_getenv("KILN_MODULE_DIR");
+    const char *given = g_getenv(variable);
 
     if (given != NULL && *given != '\0')
         return g_build_filename(given, file, NULL);
     if (beside != NULL && access(beside, R_OK) == 0)
         return g_steal_pointer(&beside);
-    return g_build_filename(KILN_MODULE_DIR, file, NULL);
+    return g_build_filename(installed, file, NULL);
+}
+
+char *
+kiln_module_path(const char *file)
+{
+    return find(file, "KILN_MODULE_DIR", KILN_MODULE_DIR);
+}
+
+char *
+kiln_schema_path(const char *file)
+{
+    return find(file, "KILN_SCHEMA_DIR", KILN_SCHEMA_DIR);
 }
 
 const void *

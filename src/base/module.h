@@ -17,6 +17,13 @@
 char *kiln_module_path(const char *file);
 
 /**
+ * kiln_schema_path:
+ * Returns: (transfer full): where the schema @file is looked for: in the directory that the
+ *   environment variable KILN_SCHEMA_DIR names, beside the executable, or where it was installed.
+ */
+char *kiln_schema_path(const char *file);
+
+/**
  * kiln_module_load:
  * @file: name of the module, such as "control.so"
  * @symbol: of the table that it exports

@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/module.h"
+#include "schema/schema.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -41,21 +43,31 @@ read_text(const char *path, GError **error)
     return g_steal_pointer(&text);
 }
 
-KilnDomain *
-kiln_cli_load(const char *path, KilnFaults *faults, GError **error)
+/* By the module schema.so, which has libxml2. */
+static gboolean
+hold_against_schema(const GString *text, KilnFaults *faults, GError **error)
 {
-    g_autoptr(GString) text = NULL;
-    g_autoptr(KilnDomain) domain = NULL;
-    gboolean right;
+    const KilnSchemaModule *module =
+        kiln_module_load(KILN_SCHEMA_MODULE, KILN_SCHEMA_SYMBOL, error);
+    g_autofree char *schema = kiln_schema_path(KILN_SCHEMA_FILE);
 
-    text = read_text(path, error);
+    return module != NULL && module->validate(text->str, text->len, schema, faults, error);
+}
+
+KilnDomain *
+kiln_cli_load(const char *path, gboolean with_schema, KilnFaults *faults, GError **error)
+{
+    g_autoptr(GString) text = read_text(path, error);
+    g_autoptr(KilnDomain) domain = NULL;
+
     if (text == NULL)
         return NULL;
-    domain = kiln_domain_parse(text->str, text->len, faults);
-    right = domain != NULL && kiln_domain_validate(domain, faults) &&
-            kiln_domain_assign(domain, faults) && kiln_faults_count(faults) == 0;
-    kiln_faults_sort(faults);
-    return right ? g_steal_pointer(&domain) : NULL;
+    domain = kiln_domain_define(text->str, text->len, faults);
+    if (domain == NULL || !with_schema)
+        return g_steal_pointer(&domain);
+    if (!hold_against_schema(text, faults, error) || kiln_faults_count(faults) > 0)
+        return NULL;
+    return g_steal_pointer(&domain);
 }
 
 void

@@ -254,7 +254,7 @@ kiln_command_run(int argc, char **argv)
     g_free(options.sandbox);
     if (!right)
         return KILN_EXIT_USAGE;
-    domain = kiln_cli_load(argv[1], faults, &error);
+    domain = kiln_cli_load(argv[1], FALSE, faults, &error);
     if (error != NULL) {
         kiln_cli_error("%s", error->message);
         return KILN_EXIT_FAILED;

@@ -19,7 +19,7 @@ validate(const char *path)
 {
     g_autoptr(KilnFaults) faults = kiln_faults_new();
     g_autoptr(GError) error = NULL;
-    g_autoptr(KilnDomain) domain = kiln_cli_load(path, faults, &error);
+    g_autoptr(KilnDomain) domain = kiln_cli_load(path, TRUE, faults, &error);
 
     if (error != NULL)
         kiln_cli_error("%s", error->message);

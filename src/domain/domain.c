@@ -242,10 +242,10 @@ kiln_domain_free(KilnDomain *domain)
     kiln_struct_free(&domain_struct, domain);
 }
 
-KilnDomain *
-kiln_domain_parse(const char *text, gsize length, KilnFaults *faults)
+/* A definition from every document whose root is <domain>, with faults or without. */
+static KilnDomain *
+read_domain(const char *text, gsize length, KilnFaults *faults)
 {
-    guint before = kiln_faults_count(faults);
     g_autoptr(KilnXmlNode) root = kiln_xml_parse(text, length, faults);
     g_autoptr(KilnDomain) domain = NULL;
 
@@ -261,12 +261,42 @@ kiln_domain_parse(const char *text, gsize length, KilnFaults *faults)
     kiln_devices_init(domain);
     kiln_struct_parse_into(&domain_struct, domain, root, faults);
     kiln_xml_report_leftovers(root, faults);
-    if (kiln_faults_count(faults) > before || kiln_faults_overflowed(faults)) {
-        kiln_faults_sort(faults);
-        return NULL;
-    }
     domain->document = g_steal_pointer(&root);
     return g_steal_pointer(&domain);
+}
+
+/* Gives @domain on if no fault was added since there were @before; else frees it. */
+static KilnDomain *
+if_faultless(KilnDomain *domain, const KilnFaults *faults, guint before)
+{
+    if (kiln_faults_count(faults) == before && !kiln_faults_overflowed(faults))
+        return domain;
+    kiln_domain_free(domain);
+    return NULL;
+}
+
+KilnDomain *
+kiln_domain_parse(const char *text, gsize length, KilnFaults *faults)
+{
+    guint before = kiln_faults_count(faults);
+    KilnDomain *domain = read_domain(text, length, faults);
+
+    kiln_faults_sort(faults);
+    return if_faultless(domain, faults, before);
+}
+
+KilnDomain *
+kiln_domain_define(const char *text, gsize length, KilnFaults *faults)
+{
+    guint before = kiln_faults_count(faults);
+    g_autoptr(KilnDomain) domain = read_domain(text, length, faults);
+
+    if (domain != NULL)
+        (void)kiln_domain_validate(domain, faults);
+    if (domain != NULL && kiln_faults_count(faults) == before)
+        (void)kiln_domain_assign(domain, faults);
+    kiln_faults_sort(faults);
+    return if_faultless(g_steal_pointer(&domain), faults, before);
 }
 
 /* Reads all of the file, up to one byte more than a document may have. */

@@ -148,6 +148,17 @@ typedef struct {
 KilnDomain *kiln_domain_parse(const char *text, gsize length, KilnFaults *faults);
 
 /**
+ * kiln_domain_define:
+ * @faults: every fault of parsing and validating is added, in document order; those of assigning
+ *   if there are no others
+ *
+ * From a stranger's text to what the machine takes: parse, validate, assign.  Any thread.
+ *
+ * Returns: (transfer full) (nullable): the definition, NULL after adding faults.
+ */
+KilnDomain *kiln_domain_define(const char *text, gsize length, KilnFaults *faults);
+
+/**
  * kiln_domain_load:
  * @path: a file
  * @faults: what is wrong with its content

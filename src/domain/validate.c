@@ -47,26 +47,30 @@ hold(const KilnDomain *domain, const KilnXmlNode *node, const char *attribute, c
     return TRUE;
 }
 
+/* @kept: @node is in a subtree that was taken as a whole */
 static void
-walk(const KilnDomain *domain, const KilnXmlNode *node, KilnFaults *faults)
+walk(const KilnDomain *domain, const KilnXmlNode *node, gboolean kept, KilnFaults *faults)
 {
     g_autofree char *text = NULL;
 
     if (node->ns != NULL)
         return; /* of another namespace, which others read */
+    if (!node->taken && !kept)
+        return; /* the parser has told that it does not know it */
+    kept = kept || node->subtree_taken;
     text = g_strstrip(g_strdup(node->text));
     if (!hold(domain, node, NULL, text, faults))
         return;
     for (guint i = 0; i < node->attributes->len; i++) {
         const KilnXmlAttribute *attribute = g_ptr_array_index(node->attributes, i);
 
-        if (attribute->ns == NULL)
+        if (attribute->ns == NULL && (attribute->taken || kept))
             (void)hold(domain, node, attribute->name, attribute->value, faults);
     }
     if (node->subtree_taken && strcmp(node->name, "metadata") == 0)
         return;
     for (guint i = 0; i < node->children->len; i++)
-        walk(domain, g_ptr_array_index(node->children, i), faults);
+        walk(domain, g_ptr_array_index(node->children, i), kept, faults);
 }
 
 gboolean
@@ -77,7 +81,7 @@ kiln_domain_validate(const KilnDomain *domain, KilnFaults *faults)
 
     if (domain->document == NULL) /* made by hand: the places are those of its text */
         domain = copy = kiln_domain_copy(domain);
-    walk(domain, domain->document, faults);
+    walk(domain, domain->document, FALSE, faults);
     kiln_faults_sort(faults);
     return kiln_faults_count(faults) == before && !kiln_faults_overflowed(faults);
 }

@@ -11,6 +11,7 @@
 
 #define KILN_SCHEMA_MODULE "schema.so"
 #define KILN_SCHEMA_SYMBOL "kiln_schema_module"
+#define KILN_SCHEMA_FILE   "kiln-domain.rng" /* kiln_schema_path() finds it */
 
 /* What the module exports under KILN_SCHEMA_SYMBOL. */
 typedef struct {
