@@ -48,7 +48,10 @@ kiln_terminal_restore(void)
 gboolean
 kiln_terminal_is_foreground(int fd)
 {
-    return isatty(fd) && tcgetpgrp(fd) == getpgrp();
+    pid_t group = tcgetpgrp(fd);
+
+    /* One that is not this session's has no job control: nobody else is in its foreground. */
+    return isatty(fd) && (group == getpgrp() || (group < 0 && errno == ENOTTY));
 }
 
 /* Installed with SA_RESETHAND: the signal comes again with its default action. */
