@@ -310,7 +310,7 @@ pin_main_thread(const KilnMachine *machine, GError **error)
                                  ? machine->domain->cputune.emulator_pin
                                  : machine->domain->vcpus.cpuset;
 
-    return cpus == NULL || kiln_pin_thread(pthread_self(), cpus, "emulator", error);
+    return cpus == NULL || kiln_pin_thread(pthread_self(), cpus, KILN_PIN_EMULATOR, error);
 }
 
 gboolean

@@ -7,7 +7,7 @@
 #include <sched.h>
 
 gboolean
-kiln_pin_thread(pthread_t thread, const KilnBitmap *cpus, const char *name, GError **error)
+kiln_pin_thread(pthread_t thread, const KilnBitmap *cpus, guint vcpu, GError **error)
 {
     cpu_set_t *set = CPU_ALLOC(KILN_BITMAP_MAX_BITS);
     size_t bytes = CPU_ALLOC_SIZE(KILN_BITMAP_MAX_BITS);
@@ -22,8 +22,10 @@ kiln_pin_thread(pthread_t thread, const KilnBitmap *cpus, const char *name, GErr
     if (failed != 0) {
         g_autofree char *text = kiln_bitmap_format(cpus);
 
-        return kiln_error_set_errno(error, failed, "cannot pin the thread '%s' to host CPUs '%s'",
-                                    name, text);
+        if (vcpu == KILN_PIN_EMULATOR)
+            return kiln_error_set_errno(error, failed, "cannot pin kiln to host CPUs '%s'", text);
+        return kiln_error_set_errno(error, failed, "cannot pin vCPU %u to host CPUs '%s'", vcpu,
+                                    text);
     }
     return TRUE;
 }

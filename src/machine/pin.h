@@ -7,12 +7,13 @@
 
 #include <pthread.h>
 
+#define KILN_PIN_EMULATOR G_MAXUINT
+
 /**
  * kiln_pin_thread:
  * @cpus: host CPUs, at least one of which must be there
- * @name: of the thread, for the error
+ * @vcpu: whose thread it is, for the error; KILN_PIN_EMULATOR: the main one
  */
-gboolean kiln_pin_thread(pthread_t thread, const KilnBitmap *cpus, const char *name,
-                         GError **error);
+gboolean kiln_pin_thread(pthread_t thread, const KilnBitmap *cpus, guint vcpu, GError **error);
 
 #endif

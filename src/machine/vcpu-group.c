@@ -157,6 +157,16 @@ run_guest(Runner *runner)
     }
 }
 
+/* As tools know it from QEMU.  By the thread itself: another one would need to write below /proc,
+ * which the sandbox forbids. */
+static void
+name_thread(const Runner *runner)
+{
+    g_autofree char *name = g_strdup_printf("CPU %u/KVM", kiln_vcpu_index(runner->vcpu));
+
+    pthread_setname_np(pthread_self(), name);
+}
+
 static void *
 vcpu_thread(void *data)
 {
@@ -164,6 +174,7 @@ vcpu_thread(void *data)
     KilnVcpuGroup *vcpus = runner->all;
     g_autoptr(GError) error = NULL;
 
+    name_thread(runner);
     kiln_vcpu_attach(runner->vcpu);
     if (vcpus->thread_started != NULL && !vcpus->thread_started(&error)) {
         report_end(vcpus, KILN_VCPU_ERROR, g_steal_pointer(&error));
@@ -187,7 +198,6 @@ static gboolean
 start_thread(KilnVcpuGroup *vcpus, guint index, GError **error)
 {
     Runner *runner = &vcpus->runners[index];
-    g_autofree char *name = g_strdup_printf("CPU %u/KVM", index); /* as tools know it from QEMU */
     pthread_attr_t attributes;
     int failed;
 
@@ -199,9 +209,8 @@ start_thread(KilnVcpuGroup *vcpus, guint index, GError **error)
         return kiln_error_set_errno(error, failed, "cannot start the thread of vCPU %u", index);
     runner->has_thread = TRUE;
     vcpus->n_threads++;
-    pthread_setname_np(runner->thread, name);
     return vcpus->pins == NULL || vcpus->pins[index] == NULL ||
-           kiln_pin_thread(runner->thread, vcpus->pins[index], name, error);
+           kiln_pin_thread(runner->thread, vcpus->pins[index], index, error);
 }
 
 gboolean
@@ -217,8 +226,6 @@ kiln_vcpu_group_start(KilnVcpuGroup *vcpus, GError **error)
     for (guint i = 0; i < vcpus->n && started; i++)
         started = start_thread(vcpus, i, error);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (started)
-        kiln_vcpu_group_park(vcpus); /* now each is set up and at the barrier */
     return started;
 }
 

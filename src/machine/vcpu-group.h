@@ -66,7 +66,8 @@ gboolean kiln_vcpu_group_reset(KilnVcpuGroup *vcpus, const KilnVcpuStart *boot, 
 /**
  * kiln_vcpu_group_start:
  *
- * Starts the threads, which park.  Once.
+ * Starts the threads, which park as soon as they get there.  Once.  One that cannot be set up says
+ * so by @ended.
  */
 gboolean kiln_vcpu_group_start(KilnVcpuGroup *vcpus, GError **error);
 
