@@ -346,6 +346,19 @@ clear_feature_registers(KilnCpuid *cpuid)
     }
 }
 
+/* Of AMD's CPUs those with threads have TOPOEXT, and a guest that does not find it takes threads
+ * for cores.  It stands for leaves that are Kiln's own work, so the host's CPU need not have it. */
+static void
+choose_topoext(KilnCpuid *cpuid, const KilnCpuOptions *options)
+{
+    if (!kiln_cpuid_table_is_amd(cpuid->table) || options->topology.threads <= 1)
+        return;
+    for (guint i = 0; i < options->n_features; i++)
+        if (kiln_cpu_feature_find(options->features[i].name) == KILN_CPU_TOPOEXT)
+            return; /* the definition's word stands */
+    kiln_cpu_set_put(&cpuid->features, KILN_CPU_TOPOEXT, TRUE);
+}
+
 static void
 write_features(KilnCpuid *cpuid)
 {
@@ -398,6 +411,11 @@ write_caches(KilnCpuid *cpuid, const KilnCpuOptions *options)
 
     if (cache == KILN_CPU_CACHE_DEFAULT)
         cache = cpuid->model == NULL ? KILN_CPU_CACHE_PASSTHROUGH : KILN_CPU_CACHE_EMULATE;
+    /* With TOPOEXT a guest looks for its caches in that leaf and in no other. */
+    if (cache == KILN_CPU_CACHE_PASSTHROUGH &&
+        kiln_cpu_set_has(&cpuid->features, KILN_CPU_TOPOEXT) &&
+        kiln_cpuid_entry(cpuid->table, 0x8000001d, 0) == NULL)
+        cache = KILN_CPU_CACHE_EMULATE;
     if (cache != KILN_CPU_CACHE_PASSTHROUGH)
         kiln_cpuid_set_caches(cpuid->table, cache == KILN_CPU_CACHE_EMULATE);
 }
@@ -508,6 +526,7 @@ kiln_cpuid_new(const struct kvm_cpuid2 *supported, const KilnCpuOptions *options
         clear_feature_registers(cpuid);
     if (!write_identity(cpuid, options, error))
         return NULL;
+    choose_topoext(cpuid, options);
     write_features(cpuid);
     limit_power_leaves(cpuid);
     write_caches(cpuid, options);

@@ -420,26 +420,54 @@ END_TEST
 
 START_TEST(topology_leaves_amd)
 {
-    static const KilnCpuTopology topology = { .sockets = 1, .dies = 1, .cores = 4, .threads = 2 };
+    static const KilnCpuTopology threads = { .sockets = 1, .dies = 1, .cores = 4, .threads = 2 };
+    static const KilnCpuTopology cores = { .sockets = 1, .dies = 1, .cores = 8, .threads = 1 };
     g_autofree Host *host = host_like("EPYC-Milan", "AuthenticAMD", 0xa00f11);
-    KilnCpuFeatureChoice topoext[] = { { "topoext", KILN_CPU_REQUIRE } };
+    KilnCpuFeatureChoice off[] = { { "topoext", KILN_CPU_DISABLE } };
+    KilnCpuOptions options = { .mode = KILN_CPU_CUSTOM, .model = "EPYC", .topology = cores };
     g_autoptr(KilnCpuid) plain = NULL;
     g_autoptr(KilnCpuid) extended = NULL;
+    g_autoptr(KilnCpuid) disabled = NULL;
 
     put(host, KILN_CPU_TOPOEXT, TRUE);
-    plain = make(
-        host, (KilnCpuOptions){ .mode = KILN_CPU_CUSTOM, .model = "EPYC", .topology = topology });
-    extended = make(host, (KilnCpuOptions){ .mode = KILN_CPU_CUSTOM,
-                                            .model = "EPYC",
-                                            .features = topoext,
-                                            .n_features = 1,
-                                            .topology = topology });
+    plain = make(host, options);
+    options.topology = threads;
+    extended = make(host, options);
+    options.features = off;
+    options.n_features = 1;
+    disabled = make(host, options);
     ck_assert_uint_eq(leaf(plain, 0, 0x80000008, 0).ecx, 7 | 3 << 12);
     ck_assert_uint_eq(leaf(plain, 0, 0x80000001, 0).ecx >> 1 & 1, 1);
     ck_assert_uint_eq(leaf(plain, 0, 0x8000001e, 0).function, ABSENT);
+    ck_assert_uint_eq(leaf(extended, 0, 0x80000001, 0).ecx >> 22 & 1, 1);
     ck_assert_uint_eq(leaf(extended, 5, 0x8000001e, 0).eax, 5);
     ck_assert_uint_eq(leaf(extended, 5, 0x8000001e, 0).ebx, 2 | 1 << 8);
     ck_assert_uint_eq(leaf(extended, 0, 0x8000001d, 3).eax >> 14 & 0xfff, 7);
+    ck_assert_uint_eq(leaf(disabled, 0, 0x80000001, 0).ecx >> 22 & 1, 0);
+    ck_assert_uint_eq(leaf(disabled, 5, 0x8000001e, 0).function, ABSENT);
+}
+END_TEST
+
+/* A host whose CPU has no threads of its own, and so neither TOPOEXT nor its leaves. */
+START_TEST(threads_on_a_host_without)
+{
+    static const KilnCpuTopology threads = { .sockets = 2, .dies = 1, .cores = 2, .threads = 2 };
+    g_autofree Host *amd = host_like("EPYC-Milan", "AuthenticAMD", 0x000663);
+    g_autofree Host *intel = host_like("Westmere", "GenuineIntel", 0x206c2);
+    g_autoptr(KilnCpuid) cpuid = NULL;
+    g_autoptr(KilnCpuid) other = NULL;
+
+    put(amd, KILN_CPU_TOPOEXT, FALSE);
+    cpuid = make(amd, (KilnCpuOptions){ .topology = threads });
+    other = make(intel, (KilnCpuOptions){ .topology = threads });
+    ck_assert(kiln_cpuid_has(cpuid, "topoext"));
+    ck_assert_uint_eq(leaf(cpuid, 7, 0x80000001, 0).ecx >> 22 & 1, 1);
+    ck_assert_uint_eq(leaf(cpuid, 7, 0x8000001e, 0).eax, 7);
+    ck_assert_uint_eq(leaf(cpuid, 7, 0x8000001e, 0).ebx, 1 | 1 << 8);
+    ck_assert_uint_eq(leaf(cpuid, 7, 0x8000001d, 0).eax & 0x1f, 1); /* caches, for it to find */
+    ck_assert_uint_eq(leaf(cpuid, 7, 0x80000000, 0).eax, 0x80000021);
+    ck_assert(!kiln_cpuid_has(other, "topoext"));
+    ck_assert_uint_eq(leaf(other, 7, 0x8000001e, 0).function, ABSENT);
 }
 END_TEST
 
@@ -520,6 +548,7 @@ cpuid_suite(void)
     tcase_add_test(tcase, xsave_follows_features);
     tcase_add_test(tcase, topology_leaves);
     tcase_add_test(tcase, topology_leaves_amd);
+    tcase_add_test(tcase, threads_on_a_host_without);
     tcase_add_test(tcase, caches);
     tcase_add_test(tcase, arch_capabilities);
     tcase_add_test(tcase, absurd_hosts);
