@@ -2,6 +2,7 @@
 /* See log.h. */
 #include "base/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,8 +43,8 @@ write_line(KilnLogLevel level, const char *format, va_list args)
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
     at = strftime(line, sizeof line, "%Y-%m-%d %H:%M:%S", &utc);
-    at += (size_t)snprintf(line + at, sizeof line - at, ".%03ldZ kiln: %s: ",
-                           now.tv_nsec / 1000000, level_names[level]);
+    at += (size_t)snprintf(line + at, sizeof line - at, ".%03ldZ kiln: %s: ", now.tv_nsec / 1000000,
+                           level_names[level]);
     length = vsnprintf(line + at, sizeof line - at - 1, format, args);
     if (length < 0)
         return;
@@ -73,18 +74,26 @@ static gboolean
 limit_passes(KilnRatelimit *limit, guint *held_back)
 {
     gint64 now = g_get_monotonic_time();
-    gint64 next = __atomic_load_n(&limit->next_us, __ATOMIC_RELAXED);
 
-    if (now >= next) {
-        if (now >= next + LIMIT_INTERVAL_US)
-            __atomic_store_n(&limit->passed, 0, __ATOMIC_RELAXED);
-        if (__atomic_add_fetch(&limit->passed, 1, __ATOMIC_RELAXED) >= LIMIT_BURST)
-            __atomic_store_n(&limit->next_us, now + LIMIT_INTERVAL_US, __ATOMIC_RELAXED);
+    if (now >= __atomic_load_n(&limit->next_us, __ATOMIC_RELAXED)) { /* a new interval */
+        __atomic_store_n(&limit->next_us, now + LIMIT_INTERVAL_US, __ATOMIC_RELAXED);
+        __atomic_store_n(&limit->passed, 1, __ATOMIC_RELAXED);
         *held_back = __atomic_exchange_n(&limit->held_back, 0, __ATOMIC_RELAXED);
         return TRUE;
     }
+    if (__atomic_add_fetch(&limit->passed, 1, __ATOMIC_RELAXED) <= LIMIT_BURST)
+        return TRUE;
     __atomic_add_fetch(&limit->held_back, 1, __ATOMIC_RELAXED);
     return FALSE;
+}
+
+/* FALSE: a write would wait for whoever reads the log, and perhaps for ever. */
+static gboolean
+takes_a_line(void)
+{
+    struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+    return poll(&out, 1, 0) != 0;
 }
 
 void
@@ -93,7 +102,7 @@ kiln_log_guest(KilnRatelimit *limit, const char *format, ...)
     guint held_back = 0;
     va_list args;
 
-    if (!limit_passes(limit, &held_back))
+    if (!limit_passes(limit, &held_back) || !takes_a_line())
         return;
     va_start(args, format);
     write_line(KILN_LOG_WARNING, format, args);

@@ -19,14 +19,13 @@ typedef enum {
 /**
  * KilnRatelimit:
  *
- * Lets through a burst of 10 lines, then one line every 5 seconds, and says how many were held
- * back: a guest cannot fill the host's disk with its mistakes.  Initialise with zeroes.  Any
- * thread.
+ * Lets through 10 lines in 5 seconds, and says how many were held back: a guest cannot fill the
+ * host's disk with its mistakes.  Initialise with zeroes.  Any thread.
  */
 typedef struct {
-    gint64 next_us;     /* (atomic) monotonic time from which a line may pass again */
-    guint passed;       /* (atomic) lines let through since the last quiet period */
-    guint held_back;    /* (atomic) lines dropped since the last one that passed */
+    gint64 next_us;  /* (atomic) monotonic end of the interval */
+    guint passed;    /* (atomic) lines in this interval */
+    guint held_back; /* (atomic) lines dropped since the last one that passed */
 } KilnRatelimit;
 
 /**
@@ -52,7 +51,8 @@ void kiln_log(KilnLogLevel level, const char *format, ...) G_GNUC_PRINTF(2, 3);
  * @limit: this place's limiter
  * @format: printf format of one line
  *
- * A warning about what a guest, stream or peer did.  Any thread.
+ * A warning about what a guest, stream or peer did.  Any thread; waits for nobody: when the log
+ * takes nothing, the line is left out.
  */
 void kiln_log_guest(KilnRatelimit *limit, const char *format, ...) G_GNUC_PRINTF(2, 3);
 

@@ -62,10 +62,11 @@ on_signal(const struct signalfd_siginfo *info, gpointer data)
 static void
 on_event(KilnMachine *machine, KilnMachineEvent event, void *opaque)
 {
+    static KilnRatelimit limit; /* it may panic and restart for ever */
     Run *run = opaque;
 
     if (event == KILN_EVENT_PANIC)
-        kiln_log(KILN_LOG_WARNING, "guest '%s' says that it panicked", run->name);
+        kiln_log_guest(&limit, "guest '%s' says that it panicked", run->name);
     if (event == KILN_EVENT_FINISHED)
         g_main_loop_quit(run->loop);
 }
