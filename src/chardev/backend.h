@@ -13,7 +13,8 @@
  * KilnBackendOps:
  * @open: opens what @options name; their descriptors, where it uses them, are taken out of
  * @options. May connect at once.  Returns: (transfer full): its own data, or NULL with @error set
- * @disconnected: (nullable): the stream has ended and is gone: wait for the next peer
+ * @disconnected: (nullable): the peer is gone: wait for the next one.  Called once when it hangs up
+ *   with input left that the guest has no room for, and when the stream has ended
  * @knock: (nullable): (locked): the guest writes, and nobody is connected: look whether that is
  *   still so, from any thread.  Returns: whether somebody is there now; @connect_now follows
  * @connect_now: after @knock, on the main thread

@@ -196,6 +196,16 @@ host_ended(void *opaque, KilnStream *stream)
     tell_open(chardev);
 }
 
+/* What the peer left is there for a guest that reads on, unless somebody new comes. */
+static void
+host_hung_up(void *opaque, KilnStream *stream)
+{
+    KilnChardev *chardev = opaque;
+
+    if (stream == chardev->stream && chardev->ops->disconnected != NULL)
+        chardev->ops->disconnected(chardev->backend);
+}
+
 static void
 host_leave(void *opaque, KilnStream *stream)
 {
@@ -447,6 +457,7 @@ kiln_chardev_open(const KilnChardevOptions *given, GMainContext *context, GError
         .telnet_break = host_telnet_break,
         .leave = host_leave,
         .ended = host_ended,
+        .hung_up = host_hung_up,
         .output_failed = host_output_failed,
     };
     opened = open_all(chardev, &options, error);

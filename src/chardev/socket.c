@@ -48,7 +48,8 @@ connected(Socket *sock, int fd)
 
 /* ---- Server ---- */
 
-/* While a client is there others wait in the backlog; one that has hung up gives way. */
+/* While a client is there others wait in the backlog; one that has hung up gives way, with what it
+ * sent and the guest did not read. */
 static gboolean
 on_client(int fd, GIOCondition ready, gpointer data)
 {

@@ -133,11 +133,12 @@ input_ended(KilnStream *stream)
 static void
 hang_up(KilnStream *stream)
 {
-    KILN_LOCK_SCOPE(stream->host->lock);
-
+    kiln_mutex_lock(stream->host->lock);
     stream->hung_up = TRUE;
     if (stream->in == stream->out)
         fail_output(stream);
+    kiln_mutex_unlock(stream->host->lock);
+    stream->host->hung_up(stream->host->opaque, stream);
 }
 
 static void

@@ -21,6 +21,8 @@ typedef struct KilnStream KilnStream;
  * @telnet_break: the peer sent one
  * @leave: Ctrl-] was typed; the stream does nothing more and may be freed
  * @ended: the peer is gone; the stream does nothing more and may be freed
+ * @hung_up: the peer is gone, and the guest has no room for what it left: as long as nobody takes
+ *   the place, the guest may read that, and @ended follows
  * @output_failed: (locked): nothing can be sent any more; @ended follows if that ends the stream
  *
  * All but @output_failed are called without the lock.
@@ -35,6 +37,7 @@ typedef struct {
     void (*telnet_break)(void *opaque);
     void (*leave)(void *opaque, KilnStream *stream);
     void (*ended)(void *opaque, KilnStream *stream);
+    void (*hung_up)(void *opaque, KilnStream *stream);
     void (*output_failed)(void *opaque, KilnStream *stream);
 } KilnStreamHost;
 

@@ -286,6 +286,42 @@ START_TEST(unix_server_serves_one_client_after_the_other)
 }
 END_TEST
 
+/* A guest that does not read must not keep the port from whoever comes next. */
+START_TEST(unix_server_replaces_a_client_that_left_input_behind)
+{
+    g_autofree char *dir = kiln_test_dir();
+    g_autofree char *path = g_build_filename(dir, "socket", NULL);
+    KilnChardevOptions options = KILN_CHARDEV_OPTIONS_INIT;
+    g_auto(KilnFd) first = -1;
+    g_auto(KilnFd) second = -1;
+
+    options.kind = KILN_CHARDEV_UNIX;
+    options.path = path;
+    options.listen = TRUE;
+    open_port(&options);
+    port.room = 0;
+    first = kiln_unix_connect(path, NULL);
+    types(first, "nobody reads this");
+    RUN_UNTIL(port.opened == 1);
+    run_what_is_ready();
+    kiln_fd_clear(&first);
+    second = kiln_unix_connect(path, NULL);
+    while (kiln_chardev_write(port.chardev, (const uint8_t *)"x", 1) == 1) {
+        struct pollfd in = { .fd = second, .events = POLLIN };
+
+        run_what_is_ready();
+        if (poll(&in, 1, 10) > 0)
+            break;
+    }
+    port.room = 10;
+    kiln_chardev_resume_input(port.chardev);
+    types(second, "2");
+    RUN_UNTIL(port.received->len == 1);
+    ck_assert_str_eq(port.received->str, "2");
+    close_port();
+}
+END_TEST
+
 START_TEST(unix_server_replaces_only_what_nobody_uses)
 {
     g_autofree char *dir = kiln_test_dir();
@@ -624,6 +660,7 @@ make_suite(void)
     tcase_add_test(tcase, pty_hears_who_types_first);
     tcase_add_test(tcase, a_closed_pty_does_not_keep_the_loop_busy);
     tcase_add_test(tcase, unix_server_serves_one_client_after_the_other);
+    tcase_add_test(tcase, unix_server_replaces_a_client_that_left_input_behind);
     tcase_add_test(tcase, unix_server_replaces_only_what_nobody_uses);
     tcase_add_test(tcase, unix_client_connects_again);
     tcase_add_test(tcase, tcp_server_speaks_telnet);
