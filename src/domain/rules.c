@@ -88,6 +88,37 @@ panic_address(const KilnDomain *domain, const KilnXmlNode *node)
                                                                       : NULL;
 }
 
+/* A channel gets a path of its own, a serial port does not. */
+static const char *
+socket_path(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    if (g_strcmp0(attribute_of(node, "type"), "unix") != 0)
+        return NULL;
+    for (guint i = 0; i < node->children->len; i++) {
+        const KilnXmlNode *child = g_ptr_array_index(node->children, i);
+        const char *path = child->ns == NULL && strcmp(child->name, "source") == 0
+                               ? attribute_of(child, "path")
+                               : NULL;
+
+        if (path != NULL && *path != '\0')
+            return NULL;
+    }
+    return "type 'unix' needs <source path=>";
+}
+
+/* libvirt's rule too: the tables have one UUID. */
+static const char *
+sysinfo_uuid(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    g_autofree char *value = g_strstrip(g_strdup(node->text));
+
+    if (strcmp(node->parent->name, "system") != 0 ||
+        g_strcmp0(attribute_of(node, "name"), "uuid") != 0 ||
+        (domain->uuid != NULL && g_ascii_strcasecmp(value, domain->uuid) == 0))
+        return NULL;
+    return "the system's UUID is that of the domain: give the same in <uuid>";
+}
+
 static const char *
 serial_port(const KilnDomain *domain, const KilnXmlNode *node)
 {
@@ -221,7 +252,7 @@ static const KilnDomainRule rules[] = {
     YES("domain/sysinfo@type", .values = "smbios",
         .note = "the fw_cfg device is not available in this version"),
     YES("domain/sysinfo/*"),
-    YES("domain/sysinfo/*/entry"),
+    YES("domain/sysinfo/*/entry", .check = sysinfo_uuid),
     YES("domain/sysinfo/*/entry@name"),
 
     /* Features */
@@ -346,7 +377,8 @@ static const KilnDomainRule rules[] = {
     KEPT("domain/devices/video/alias/**", ALIASES),
 
     YES("domain/devices/serial"),
-    YES("domain/devices/serial@type", .values = "null stdio pty file pipe unix tcp",
+    YES("domain/devices/serial@type", .check = socket_path,
+        .values = "null stdio pty file pipe unix tcp",
         .note = "this kind of host side is not available in this version"),
     YES("domain/devices/serial/source"),
     KEPT("domain/devices/serial/source/seclabel/**",
@@ -373,7 +405,8 @@ static const KilnDomainRule rules[] = {
     KEPT("domain/devices/serial@tty", "a pty is made anew for each run"),
 
     YES("domain/devices/console", .check = first_console),
-    YES("domain/devices/console@type", .values = "null stdio pty file pipe unix tcp",
+    YES("domain/devices/console@type", .check = socket_path,
+        .values = "null stdio pty file pipe unix tcp",
         .note = "this kind of host side is not available in this version"),
     KEPT("domain/devices/console@tty", "a pty is made anew for each run"),
     YES("domain/devices/console/target"),
