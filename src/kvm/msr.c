@@ -16,6 +16,7 @@ enum {
     MSR_SYSENTER_ESP = 0x175,
     MSR_SYSENTER_EIP = 0x176,
     MSR_MCG_STATUS = 0x17a,
+    MSR_MISC_ENABLE = 0x1a0,
     MSR_XFD = 0x1c4,
     MSR_MTRR_PHYS_FIRST = 0x200, /* 8 pairs of base and mask */
     MSR_MTRR_FIX_64K = 0x250,
@@ -29,8 +30,17 @@ enum {
     MSR_XSS = 0xda0,
 };
 
+/* Bits of MSR_MISC_ENABLE: SDM vol. 4, table 2-2.  BTS and PEBS are KVM's to leave out. */
+enum { MISC_FAST_STRINGS = 1 << 0, MISC_NO_BTS = 1 << 11, MISC_NO_PEBS = 1 << 12 };
+
+/* What a CPU has after power-on and KVM has not.  Without fast strings Linux does without "rep
+ * movsb" on Intel CPUs. */
+static const struct kvm_msr_entry power_on_values[] = {
+    { .index = MSR_MISC_ENABLE, .data = MISC_FAST_STRINGS | MISC_NO_BTS | MISC_NO_PEBS },
+};
+
 static const struct kvm_msr_entry reset_values[] = {
-    { .index = MSR_FEATURE_CONTROL },
+    { .index = MSR_FEATURE_CONTROL }, /* at 0 KVM leaves VMX operation: before CR4 */
     { .index = MSR_SPEC_CTRL },
     { .index = MSR_SYSENTER_CS },
     { .index = MSR_SYSENTER_ESP },
@@ -165,6 +175,20 @@ kiln_msr_write(int vcpu_fd, const struct kvm_msr_entry *entries, guint n, gboole
 }
 
 gboolean
+kiln_msr_power_on(int vcpu_fd, GError **error)
+{
+    return kiln_msr_write(vcpu_fd, power_on_values, G_N_ELEMENTS(power_on_values), FALSE, error);
+}
+
+gboolean
+kiln_msr_set_memory_type(int vcpu_fd, uint64_t mtrr_default, GError **error)
+{
+    struct kvm_msr_entry entry = { .index = MSR_MTRR_DEF_TYPE, .data = mtrr_default };
+
+    return kiln_msr_write(vcpu_fd, &entry, 1, FALSE, error);
+}
+
+gboolean
 kiln_msr_reset(int vcpu_fd, GError **error)
 {
     struct kvm_msr_entry ranges[16 + 8];
@@ -175,5 +199,6 @@ kiln_msr_reset(int vcpu_fd, GError **error)
     for (guint i = 0; i < 8; i++)
         ranges[16 + i].index = MSR_MTRR_FIX_4K + i;
     return kiln_msr_write(vcpu_fd, ranges, G_N_ELEMENTS(ranges), FALSE, error) &&
-           kiln_msr_write(vcpu_fd, reset_values, G_N_ELEMENTS(reset_values), FALSE, error);
+           kiln_msr_write(vcpu_fd, reset_values, G_N_ELEMENTS(reset_values), FALSE, error) &&
+           kiln_msr_power_on(vcpu_fd, error);
 }

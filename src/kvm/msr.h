@@ -38,6 +38,12 @@ int kiln_msr_read(int vcpu_fd, struct kvm_msr_entry *entries, guint n, GError **
 gboolean kiln_msr_write(int vcpu_fd, const struct kvm_msr_entry *entries, guint n, gboolean strict,
                         GError **error);
 
+/* Puts into the MSRs of a new vCPU what a CPU has after power-on, where KVM has something else. */
+gboolean kiln_msr_power_on(int vcpu_fd, GError **error);
+
+/* Sets IA32_MTRR_DEF_TYPE: memory type, and whether there are MTRRs (SDM vol. 3A, "MTRRs"). */
+gboolean kiln_msr_set_memory_type(int vcpu_fd, uint64_t mtrr_default, GError **error);
+
 /* Puts into the MSRs that guests set what they have after reset; the TSC goes on counting. */
 gboolean kiln_msr_reset(int vcpu_fd, GError **error);
 

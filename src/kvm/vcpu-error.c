@@ -105,7 +105,7 @@ kiln_vcpu_run_error(KilnVcpu *vcpu, int errnum, GError **error)
         kiln_error_set(error, KILN_ERROR_KVM,
                        "vCPU %u: the host could not give it a page of guest memory%s",
                        kiln_vcpu_index(vcpu), place);
-    else
+    else /* g_strerror() may open files to convert its text, which a vCPU thread may not */
         kiln_error_set(error, KILN_ERROR_KVM, "vCPU %u: KVM cannot run it: %s%s",
-                       kiln_vcpu_index(vcpu), g_strerror(errnum), place);
+                       kiln_vcpu_index(vcpu), strerrordesc_np(errnum), place);
 }

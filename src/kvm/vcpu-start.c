@@ -136,6 +136,9 @@ kiln_vcpu_set_start(KilnVcpu *vcpu, const KilnVcpuStart *start, uint32_t signatu
 {
     struct kvm_sregs sregs;
 
+    if (start->mtrr_default != 0 &&
+        !kiln_msr_set_memory_type(kiln_vcpu_fd(vcpu), start->mtrr_default, error))
+        return FALSE;
     switch (start->mode) {
     case KILN_VCPU_START_WAIT: /* KVM's SIPI sets the registers */ return TRUE;
     case KILN_VCPU_START_RESET: return set_regs(vcpu, start, signature, error);
@@ -229,10 +232,17 @@ kiln_vcpu_power_on(KilnVcpu *vcpu, GError **error)
 {
     gboolean bsp = kiln_vcpu_apic_id(vcpu) == 0;
     struct kvm_sregs sregs;
+    struct kvm_mp_state mp;
 
+    /* MSRs first: CR4 cannot be cleared in VMX operation, which MSR 0x3a ends. */
+    if (!kiln_msr_reset(kiln_vcpu_fd(vcpu), error))
+        return FALSE;
+    /* Only read so that KVM takes an INIT or SIPI that is under way, which else would come later.
+     */
+    (void)ioctl(kiln_vcpu_fd(vcpu), KVM_GET_MP_STATE, &mp);
     sregs_power_on(&sregs, bsp);
     if (ioctl(kiln_vcpu_fd(vcpu), KVM_SET_SREGS, &sregs) < 0)
         return fail(vcpu, "special registers", error);
-    return kiln_msr_reset(kiln_vcpu_fd(vcpu), error) && reset_lapic(vcpu, bsp, error) &&
-           reset_fpu(vcpu, error) && reset_events(vcpu, bsp, error);
+    return reset_lapic(vcpu, bsp, error) && reset_fpu(vcpu, error) &&
+           reset_events(vcpu, bsp, error);
 }

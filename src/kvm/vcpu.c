@@ -137,7 +137,7 @@ kiln_vcpu_new(KilnVm *vm, const KilnVcpuOptions *options, GError **error)
     vcpu->run = run;
     vcpu->run_size = (size_t)size;
     if (!set_cpuid(vcpu, options->cpuid, error) || !set_arch_capabilities(vcpu, options, error) ||
-        !set_tsc_khz(vcpu, options->tsc_khz, error))
+        !kiln_msr_power_on(vcpu->fd, error) || !set_tsc_khz(vcpu, options->tsc_khz, error))
         return NULL;
     return g_steal_pointer(&vcpu);
 }

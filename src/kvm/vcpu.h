@@ -100,7 +100,13 @@ typedef struct {
     KilnGpa cr3;        /* 4-level page tables, LONG64 only */
     KilnGpa gdt;        /* address and limit of the GDT; 0 and 0: none */
     uint16_t gdt_limit; /* bytes less 1 */
+    uint64_t
+        mtrr_default; /* IA32_MTRR_DEF_TYPE, in every mode: what firmware would leave; 0: off */
 } KilnVcpuStart;
+
+/* All memory is write-back and the MTRRs are in use, as firmware leaves it: else Linux before 6.2
+ * does without the PAT, too. */
+#define KILN_VCPU_MTRR_WRITE_BACK UINT64_C(0x806)
 
 typedef struct KilnVcpu KilnVcpu;
 

@@ -100,6 +100,7 @@ vcpu_start(const KilnBootEntry *entry)
         .cr3 = entry->cr3,
         .gdt = entry->gdt,
         .gdt_limit = entry->gdt_limit,
+        .mtrr_default = KILN_VCPU_MTRR_WRITE_BACK,
     };
 }
 

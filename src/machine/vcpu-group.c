@@ -360,7 +360,7 @@ kiln_vcpu_group_free(KilnVcpuGroup *vcpus)
 gboolean
 kiln_vcpu_group_reset(KilnVcpuGroup *vcpus, const KilnVcpuStart *boot, GError **error)
 {
-    static const KilnVcpuStart wait = { .mode = KILN_VCPU_START_WAIT };
+    const KilnVcpuStart wait = { .mode = KILN_VCPU_START_WAIT, .mtrr_default = boot->mtrr_default };
 
     for (guint i = 0; i < vcpus->n; i++) {
         if (!kiln_vcpu_start(vcpus->runners[i].vcpu, i == 0 ? boot : &wait, error))

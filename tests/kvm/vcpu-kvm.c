@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "kvm/msr.h"
+
 GUEST_ASM(entry64, "mov %rsi, %rax\n shl $16, %rax\n or %rbx, %rax\n" GUEST_DONE);
 
 START_TEST(enters_64_bit)
@@ -124,6 +126,52 @@ START_TEST(triple_fault_resets)
     ck_assert_uint_eq(guest->result, 0x12345678);
     guest_run_code(guest, entry64, KILN_VCPU_START_LONG64);
     ck_assert_uint_eq(guest->result, 0x12345678);
+}
+END_TEST
+
+/* 0: this vCPU has no such MSR. */
+static uint64_t
+read_msr(KilnVcpu *vcpu, uint32_t index)
+{
+    struct kvm_msr_entry entry = { .index = index };
+    g_autoptr(GError) error = NULL;
+    int n = kiln_msr_read(kiln_vcpu_fd(vcpu), &entry, 1, &error);
+
+    kiln_assert_no_error(error);
+    return n == 1 ? entry.data : 0;
+}
+
+static void
+write_msr(KilnVcpu *vcpu, uint32_t index, uint64_t value)
+{
+    struct kvm_msr_entry entry = { .index = index, .data = value };
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(kiln_msr_write(kiln_vcpu_fd(vcpu), &entry, 1, TRUE, &error));
+    kiln_assert_no_error(error);
+}
+
+/* Fast strings are on from the first start on, and the memory type is what the start says. */
+START_TEST(msrs_at_start)
+{
+    enum { MISC_ENABLE = 0x1a0, MTRR_DEFAULT = 0x2ff };
+    g_autoptr(Guest) guest = guest_new(1, 16 << 20, NULL);
+    KilnVcpu *vcpu = guest->vcpus[0];
+    KilnVcpuStart start = { .mode = KILN_VCPU_START_RESET,
+                            .mtrr_default = KILN_VCPU_MTRR_WRITE_BACK };
+
+    ck_assert_uint_eq(read_msr(vcpu, MISC_ENABLE) & 1, 1);
+    ck_assert(kiln_vcpu_start(vcpu, &start, &guest->error));
+    ck_assert_uint_eq(read_msr(vcpu, MTRR_DEFAULT), 0x806);
+    write_msr(vcpu, MISC_ENABLE, read_msr(vcpu, MISC_ENABLE) & ~UINT64_C(1));
+    start.mtrr_default = 0;
+    ck_assert(kiln_vcpu_start(vcpu, &start, &guest->error));
+    ck_assert_uint_eq(read_msr(vcpu, MISC_ENABLE) & 1, 1);
+    ck_assert_uint_eq(read_msr(vcpu, MTRR_DEFAULT), 0);
+    start.mode = KILN_VCPU_START_WAIT;
+    start.mtrr_default = KILN_VCPU_MTRR_WRITE_BACK;
+    ck_assert(kiln_vcpu_start(vcpu, &start, &guest->error));
+    ck_assert_uint_eq(read_msr(vcpu, MTRR_DEFAULT), 0x806);
 }
 END_TEST
 
@@ -276,6 +324,7 @@ vcpu_suite(void)
     tcase_add_test(tcase, mmio);
     tcase_add_test(tcase, above_4g);
     tcase_add_test(tcase, triple_fault_resets);
+    tcase_add_test(tcase, msrs_at_start);
     tcase_add_test(tcase, kick_running);
     tcase_add_test(tcase, kick_own_and_settled);
     tcase_add_test(tcase, kick_before_run);
