@@ -21,36 +21,52 @@ now_seconds(void)
     return g_get_real_time() / G_USEC_PER_SEC;
 }
 
-/* Seconds that @zone is ahead of UTC now; NULL is the host's own zone. */
+/* Seconds that @tz is ahead of UTC now. */
 static gint64
-zone_offset(const char *zone, gint64 now)
+zone_offset(GTimeZone *tz, gint64 now)
 {
-    g_autoptr(GTimeZone) tz =
-        zone != NULL ? g_time_zone_new_identifier(zone) : g_time_zone_new_local();
-
-    if (tz == NULL)
-        return 0;
     return g_time_zone_get_offset(tz, g_time_zone_find_interval(tz, G_TIME_TYPE_UNIVERSAL, now));
 }
 
-/* By how much the guest's clock is ahead of UTC: <clock>, read once, when the guest is built. */
 static gint64
-clock_offset(const KilnDomainClock *clock)
+local_offset(gint64 now)
+{
+    g_autoptr(GTimeZone) local = g_time_zone_new_local();
+
+    return zone_offset(local, now);
+}
+
+static gboolean
+named_offset(const char *zone, gint64 now, gint64 *offset, GError **error)
+{
+    g_autoptr(GTimeZone) tz = g_time_zone_new_identifier(zone);
+
+    if (tz == NULL)
+        return kiln_error_set(error, KILN_ERROR_NOT_FOUND,
+                              "clock: the host does not know the time zone '%s'", zone);
+    *offset = zone_offset(tz, now);
+    return TRUE;
+}
+
+/* By how much the guest's clock is ahead of UTC: <clock>, read once, when the guest is built. */
+static gboolean
+read_clock(const KilnDomainClock *clock, gint64 *offset, GError **error)
 {
     gint64 now = now_seconds();
-    gint64 adjustment = clock->adjustment_s.set ? clock->adjustment_s.value : 0;
 
+    *offset = clock->adjustment_s.set ? clock->adjustment_s.value : 0;
     switch (clock->offset) {
-    case KILN_CLOCK_LOCALTIME: return zone_offset(NULL, now) + adjustment;
-    case KILN_CLOCK_TIMEZONE: return zone_offset(clock->timezone, now);
+    case KILN_CLOCK_LOCALTIME: *offset += local_offset(now); break;
+    case KILN_CLOCK_TIMEZONE: return named_offset(clock->timezone, now, offset, error);
     case KILN_CLOCK_VARIABLE:
-        return adjustment +
-               (clock->basis == KILN_CLOCK_BASIS_LOCALTIME ? zone_offset(NULL, now) : 0);
-    case KILN_CLOCK_ABSOLUTE: return (gint64)clock->start_s.value - now;
+        if (clock->basis == KILN_CLOCK_BASIS_LOCALTIME)
+            *offset += local_offset(now);
+        break;
+    case KILN_CLOCK_ABSOLUTE: *offset = (gint64)clock->start_s.value - now; break;
     case KILN_CLOCK_ABSENT:
     case KILN_CLOCK_UTC: break;
     }
-    return adjustment;
+    return TRUE;
 }
 
 gint64
@@ -100,12 +116,13 @@ kiln_machine_new(KilnDomain *domain, const KilnMachineOptions *options, GError *
     machine->kernel_fd = -1;
     machine->initrd_fd = -1;
     machine->devices = g_ptr_array_new();
-    machine->clock_offset = clock_offset(&domain->clock);
-    if (!kiln_machine_init_lifecycle(machine, error) || !kiln_machine_open_boot(machine, error) ||
-        !open_kvm(machine, error) || !kiln_machine_build_memory(machine, error) ||
-        !build_vm(machine, error) || !kiln_machine_build_cpuid(machine, error) ||
-        !kiln_machine_build_board(machine, error) || !kiln_machine_build_ports(machine, error) ||
-        !kiln_machine_build_vcpus(machine, error) || !kiln_machine_load_boot(machine, error))
+    if (!kiln_machine_init_lifecycle(machine, error) ||
+        !read_clock(&domain->clock, &machine->clock_offset, error) ||
+        !kiln_machine_open_boot(machine, error) || !open_kvm(machine, error) ||
+        !kiln_machine_build_memory(machine, error) || !build_vm(machine, error) ||
+        !kiln_machine_build_cpuid(machine, error) || !kiln_machine_build_board(machine, error) ||
+        !kiln_machine_build_ports(machine, error) || !kiln_machine_build_vcpus(machine, error) ||
+        !kiln_machine_load_boot(machine, error))
         return NULL;
     return g_steal_pointer(&machine);
 }

@@ -90,7 +90,8 @@ kiln_machine_n_vcpus(const KilnMachine *machine)
 }
 
 /* (element-type KilnCpuFeatureChoice) (transfer full): names are borrowed from the definition.  A
- * guest that shall be migratable is not told that its TSC never changes its pace. */
+ * guest that shall be migratable is not told that its TSC never changes its pace, whatever its
+ * features say. */
 static GArray *
 feature_choices(const KilnDomain *domain)
 {
@@ -129,6 +130,7 @@ kiln_machine_build_cpuid(KilnMachine *machine, GError **error)
     KilnCpuOptions options = {
         .mode = cpu_mode(domain),
         .model = domain->cpu.model,
+        .not_migratable = domain->cpu.migratable == KILN_SWITCH_OFF,
         .no_fallback = domain->cpu.fallback == KILN_DOMAIN_CPU_FALLBACK_FORBID,
         .vendor = domain->cpu.vendor,
         .vendor_id = domain->cpu.vendor_id,

@@ -159,6 +159,7 @@ restart(KilnMachine *machine, KilnMachineReason reason)
     gboolean run = machine->state == KILN_MACHINE_RUNNING;
 
     machine->reboot_on_off = FALSE;
+    machine->told_crash = FALSE;
     if (!reset_board(machine, &error)) {
         fail(machine, g_steal_pointer(&error));
         return;
@@ -240,10 +241,20 @@ act_on_reset(KilnMachine *machine)
     }
 }
 
+/* Once a run: what is said of it costs log lines and messages to clients. */
+static void
+tell_crash(KilnMachine *machine)
+{
+    if (machine->told_crash)
+        return;
+    machine->told_crash = TRUE;
+    emit(machine, KILN_EVENT_PANIC);
+}
+
 static void
 act_on_crash(KilnMachine *machine)
 {
-    emit(machine, KILN_EVENT_PANIC);
+    tell_crash(machine);
     if (machine->state == KILN_MACHINE_SHUTOFF)
         return;
     switch (machine->domain->lifecycle.on_crash) {
@@ -266,10 +277,10 @@ take_requests(gpointer data)
     if (requests == 0 || machine->state == KILN_MACHINE_SHUTOFF ||
         machine->state == KILN_MACHINE_BUILT)
         return;
-    if (requests == KILN_REQUEST_CRASH_LOADED) {
-        emit(machine, KILN_EVENT_PANIC);
+    if (requests & KILN_REQUEST_CRASH_LOADED)
+        tell_crash(machine);
+    if (requests == KILN_REQUEST_CRASH_LOADED || machine->state == KILN_MACHINE_SHUTOFF)
         return;
-    }
     park_vcpus(machine);
     if (requests & KILN_REQUEST_FAILURE) {
         GError *error = NULL;

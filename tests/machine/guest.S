@@ -10,6 +10,7 @@
  *   t  reset by a triple fault  x  pvpanic: panicked               3  go on from the third boot only
  *   e  print what is typed, until 'q'                              h  halt
  *   b  wait for the power button (PM1_STS bit 8), print "B"        .  print a dot
+ *   n  pvpanic: crash kernel loaded, a thousand times
  *   l  print "." for ever                                          i  an instruction that is none
  */
 #define COM1     0x3f8
@@ -58,6 +59,8 @@ next:
         je      triple_fault
         cmpb    $'x', %al
         je      panic
+        cmpb    $'n', %al
+        je      crash_loaded
         cmpb    $'e', %al
         je      echo
         cmpb    $'b', %al
@@ -99,6 +102,13 @@ panic:
         movb    $1, %al
         outb    %al, %dx
         jmp     halt
+crash_loaded:
+        movw    $0x505, %dx
+        movb    $2, %al
+        movl    $1000, %ecx
+1:      outb    %al, %dx
+        loop    1b
+        jmp     next
 invalid:
         ud2
 echo:

@@ -141,6 +141,17 @@ def panic_destroy(case):
     assert "panic" in done.stderr or "crash" in done.stderr, done.stderr
 
 
+def crash_kernel_loaded(case):
+    child = case.start(case.document(cmdline="nep"))
+    read_until(child, b"1")
+    end = time.monotonic() + DEADLINE
+    while "running" not in case.kiln("ctl", "guest", "status").stdout:
+        assert time.monotonic() < end
+    out, err = child.communicate(b"q", timeout=DEADLINE)
+    same(child.returncode, POWEROFF, "it goes on")
+    same(err.decode().count("panicked"), 1, f"said once, however often the guest says it: {err}")
+
+
 def panic_restart(case):
     done = case.run(case.document(cmdline="3x p", on_crash="restart"))
     same((done.returncode, done.stdout), (POWEROFF, "123"), "panic, restarted")
@@ -271,6 +282,14 @@ def not_a_kernel(case):
     one_line(case.run(case.document(kernel=str(junk))), str(junk))
 
 
+def unknown_time_zone(case):
+    document = pathlib.Path(case.document())
+    text = document.read_text()
+    document.write_text(text.replace("<on_poweroff>", "<clock offset='timezone' "
+                                     "timezone='Atlantis/Capital'/><on_poweroff>", 1))
+    one_line(case.run(str(document)), "Atlantis/Capital")
+
+
 def too_many_vcpus(case):
     one_line(case.run(case.document(vcpus=4000)), "vCPUs")
 
@@ -316,9 +335,11 @@ def all_faults_are_told(case):
 
 
 CASES = [power_off, *[reset_by(letter) for letter in "ckat"], on_reboot_destroy,
-         on_poweroff_restart, panic_destroy, panic_restart, panic_preserve, sigterm,
+         on_poweroff_restart, panic_destroy, crash_kernel_loaded, panic_restart,
+         panic_preserve, sigterm,
          pause_and_resume, power_button, reboot_by_user, list_and_statistics, serial_input,
-         console_command, memory_above_4g, missing_kernel, not_a_kernel, too_many_vcpus,
+         console_command, memory_above_4g, missing_kernel, not_a_kernel, unknown_time_zone,
+         too_many_vcpus,
          too_much_memory, same_name_twice, after_a_kill, no_such_guest, all_faults_are_told]
 
 
