@@ -12,7 +12,7 @@ tests_control_listener_test_LDADD = libkiln-test.a libkiln-control.a $(KILN_TEST
 check_PROGRAMS += tests/control/control-test
 TESTS += tests/control/control-test
 tests_control_control_test_SOURCES = tests/control/control-test.c \
-	tests/control/fake-machine.c tests/control/fake-machine.h
+	tests/control/fake-machine.c tests/control/fake-machine.h tests/lib/tsan-gio.c
 tests_control_control_test_CFLAGS = $(AM_CFLAGS) $(GIO_CFLAGS)
 tests_control_control_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--export-dynamic
 tests_control_control_test_LDADD = libkiln-test.a libkiln-vm1-glue.a $(WHOLE_BEGIN) \
