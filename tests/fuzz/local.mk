@@ -1,7 +1,7 @@
 # Fuzz targets: one a parser of what strangers send.  NAME-fuzz.c has LLVMFuzzerTestOneInput(); its
 # corpus is tests/fuzz/corpus/NAME/.  In a usual build each is linked with replay-main.c, which gives
 # it every file of the corpus in `make check`; with --enable-fuzz (CC=clang) it is a libFuzzer
-# program: `tests/fuzz/NAME-fuzz -max_total_time=60 corpus/`.  How one is added:
+# program, which `build-aux/matrix fuzz` runs with all others.  How one is added:
 #   fuzz_targets += tests/fuzz/NAME-fuzz
 #   tests_fuzz_NAME_fuzz_SOURCES = tests/fuzz/NAME-fuzz.c $(FUZZ_MAIN)
 #   tests_fuzz_NAME_fuzz_LDFLAGS = $(FUZZ_LINK)
@@ -44,3 +44,10 @@ fuzz_targets += tests/fuzz/domain-xml-fuzz
 tests_fuzz_domain_xml_fuzz_SOURCES = tests/fuzz/domain-xml-fuzz.c $(FUZZ_MAIN)
 tests_fuzz_domain_xml_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/domain-xml
+fuzz_targets += tests/fuzz/chardev-telnet-fuzz
+tests_fuzz_chardev_telnet_fuzz_SOURCES = tests/fuzz/chardev-telnet-fuzz.c $(FUZZ_MAIN)
+tests_fuzz_chardev_telnet_fuzz_LDFLAGS = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/corpus/chardev-telnet
+
+fuzz-targets: $(fuzz_targets)
+.PHONY: fuzz-targets
