@@ -169,13 +169,20 @@ lock(KilnBacking *backing, gboolean preallocated, GError **error)
                                 backing->size / MIB, (uint64_t)limit.rlim_cur / MIB);
 }
 
+/* The first MiB is the PC's low memory: boot data, tables, the trampolines of other CPUs, a few
+ * pages in all, which are not worth a huge page that must be cleared before the first instruction.
+ */
+enum { SMALL_PAGES_BYTES = 2 << 20 };
+
 /* None of these is a promise: a kernel without KSM or THP answers EINVAL, and the guest runs. */
 static void
-advise(KilnBacking *backing, uint64_t hugepage_size, const KilnMemoryOptions *options)
+advise(KilnBacking *backing, KilnGpa gpa, uint64_t hugepage_size, const KilnMemoryOptions *options)
 {
     if (hugepage_size == 0)
         (void)madvise(backing->host, backing->size,
                       options->no_thp ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+    if (hugepage_size == 0 && gpa == 0)
+        (void)madvise(backing->host, MIN(backing->size, SMALL_PAGES_BYTES), MADV_NOHUGEPAGE);
     if (options->merge)
         (void)madvise(backing->host, backing->size, MADV_MERGEABLE);
     if (options->no_dump)
@@ -206,7 +213,7 @@ kiln_backing_init(KilnBacking *backing, uint64_t size, KilnGpa gpa, uint64_t hug
         return kiln_error_set_errno(
             error, errno, "guest memory: cannot map %" G_GUINT64_FORMAT " MiB", size / MIB);
     backing->host = host;
-    advise(backing, hugepage_size, options);
+    advise(backing, gpa, hugepage_size, options);
     if (options->preallocate && !populate(backing, error))
         return FALSE;
     return !options->locked || lock(backing, options->preallocate, error);
