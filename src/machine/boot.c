@@ -2,7 +2,7 @@
 /*
  * What stands in guest memory when the first vCPU starts, all by direct boot:
  *
- *   tables (ACPI at the end of low RAM, SMBIOS and RSDP in 0xe0000-0xfffff) -> kernel, initrd,
+ *   tables (ACPI and SMBIOS in 0xe0000-0xfffff, where guests look) -> kernel, initrd,
  *   command line (boot room) -> registers of the first vCPU
  *
  * It is done anew at each reset, since the guest may have written over any of it.
@@ -21,9 +21,10 @@
 #include <fcntl.h>
 
 enum {
-    RSDP_GPA = KILN_LAYOUT_BIOS_AREA, /* a scan finds it there: ACPI 6.5 §5.2.5.1 */
-    SMBIOS_GPA = 0xf0000,             /* likewise: DMTF DSP0134 3.6.0 §5.2 */
-    ACPI_PAGES_ALIGN = 64 * 1024,     /* so that a reset with other sizes lands alike */
+    RSDP_GPA = KILN_LAYOUT_BIOS_AREA,      /* a scan finds it there: ACPI 6.5 §5.2.5.1 */
+    SMBIOS_GPA = 0xf0000,                  /* likewise: DMTF DSP0134 3.6.0 §5.2 */
+    ACPI_GPA = RSDP_GPA + KILN_ACPI_ALIGN, /* the RSDP is shorter than that */
+    ACPI_PAGES_ALIGN = 64 * 1024,
     N_RESERVED = 2,
 };
 
@@ -47,20 +48,37 @@ kiln_machine_open_boot(KilnMachine *machine, GError **error)
     return TRUE;
 }
 
-/* Writes the ACPI tables below the end of low RAM.  Returns where they begin. */
+/*
+ * Where the ACPI tables go: beside the RSDP, in the area that is reserved anyway, since each
+ * further 2 MiB of RAM that is touched costs the host a huge page to clear.  Those of very many
+ * vCPUs do not fit there: they go below the end of low RAM.
+ */
+static gboolean
+place_acpi(const KilnMachine *machine, guint length, KilnBootRange *range, GError **error)
+{
+    uint64_t low = kiln_layout_low_ram(kiln_memory_size(machine->memory));
+    uint64_t size = kiln_align_up(length, ACPI_PAGES_ALIGN);
+
+    if (length <= SMBIOS_GPA - ACPI_GPA) {
+        *range = (KilnBootRange){ ACPI_GPA, length, KILN_BOOT_RESERVED };
+        return TRUE;
+    }
+    if (low < 2 * size)
+        return kiln_error_set(
+            error, KILN_ERROR_INVALID,
+            "memory: %" G_GUINT64_FORMAT " bytes leave no room for %u of ACPI tables", low, length);
+    *range = (KilnBootRange){ low - size, size, KILN_BOOT_ACPI };
+    return TRUE;
+}
+
+/* Writes the ACPI tables into @range. */
 static gboolean
 write_acpi(KilnMachine *machine, KilnBootRange *range, GError **error)
 {
     g_autoptr(KilnAcpiTables) tables = kiln_machine_acpi_tables(machine);
-    uint64_t low = kiln_layout_low_ram(kiln_memory_size(machine->memory));
-    uint64_t size = kiln_align_up(tables->tables->len, ACPI_PAGES_ALIGN);
 
-    if (low < 2 * size)
-        return kiln_error_set(error, KILN_ERROR_INVALID,
-                              "memory: %" G_GUINT64_FORMAT
-                              " bytes leave no room for %u of ACPI tables",
-                              low, tables->tables->len);
-    *range = (KilnBootRange){ low - size, size, KILN_BOOT_ACPI };
+    if (!place_acpi(machine, tables->tables->len, range, error))
+        return FALSE;
     kiln_acpi_place(tables, range->gpa);
     if (!kiln_memory_write(machine->memory, range->gpa, tables->tables->data,
                            tables->tables->len) ||
