@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -100,6 +101,8 @@ main(int argc, char **argv)
 {
     char *help[] = { NULL, (char[]){ "--help" }, NULL };
 
+    /* A heap for each vCPU thread would cost memory and time, and they hardly allocate. */
+    (void)mallopt(M_ARENA_MAX, 1);
     if (argc < 2) {
         kiln_cli_error("which command? ('kiln --help' tells what there is)");
         return KILN_EXIT_USAGE;

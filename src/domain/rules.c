@@ -567,11 +567,38 @@ pattern_fits(const char *pattern, const KilnXmlNode *node, const char *attribute
     return strcmp(pattern, "@*") == 0 || strcmp(pattern + 1, attribute) == 0;
 }
 
+static void
+append_path(GString *path, const KilnXmlNode *node)
+{
+    if (node->parent != NULL) {
+        append_path(path, node->parent);
+        g_string_append_c(path, '/');
+    }
+    g_string_append(path, node->name);
+}
+
+/* Whether @pattern may fit what is at @path: it does not differ before its first wildcard or
+ * condition.  Most patterns have neither, so this settles most of them. */
+static gboolean
+may_fit(const char *pattern, const char *path)
+{
+    while (*pattern != '\0' && *pattern == *path) {
+        pattern++;
+        path++;
+    }
+    return *pattern == *path || *pattern == '*' || *pattern == '[' || strcmp(pattern, "/**") == 0;
+}
+
 const KilnDomainRule *
 kiln_domain_rules_find(const KilnXmlNode *node, const char *attribute)
 {
+    g_autoptr(GString) path = g_string_sized_new(64);
+
+    append_path(path, node);
+    if (attribute != NULL)
+        g_string_append_printf(path, "@%s", attribute);
     for (guint i = 0; i < G_N_ELEMENTS(rules); i++) {
-        if (pattern_fits(rules[i].pattern, node, attribute))
+        if (may_fit(rules[i].pattern, path->str) && pattern_fits(rules[i].pattern, node, attribute))
             return &rules[i];
     }
     return NULL;
