@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OUTPUT_BYTES = 1 << 20, DEADLINE_SECONDS = 300 };
+enum { OUTPUT_BYTES = 1 << 20, DEADLINE_SECONDS = 300, MAX_MAPPINGS = 4096 };
 
 typedef struct {
     uint64_t ram;
@@ -82,17 +82,35 @@ number_of(const char *line, const char *key)
     return g_str_has_prefix(line, key) ? g_ascii_strtoull(line + strlen(key), NULL, 10) : 0;
 }
 
-/* Whether @line begins a mapping ("FROM-TO ..."), and then how long that is. */
+/* One mapping of /proc/PID/smaps. */
+typedef struct {
+    uint64_t from, to;
+    unsigned long rss_kb, pss_kb, private_dirty_kb;
+} Mapping;
+
+/* Whether @line begins a mapping ("FROM-TO ..."), and then which. */
 static bool
-is_mapping(const char *line, uint64_t *length)
+is_mapping(const char *line, Mapping *mapping)
 {
     char *dash;
-    uint64_t from = g_ascii_strtoull(line, &dash, 16);
 
+    *mapping = (Mapping){ .from = g_ascii_strtoull(line, &dash, 16) };
     if (dash == line || *dash != '-')
         return false;
-    *length = g_ascii_strtoull(dash + 1, NULL, 16) - from;
+    mapping->to = g_ascii_strtoull(dash + 1, NULL, 16);
     return true;
+}
+
+/* Guest RAM is any mapping of a quarter of it or more, and the 2 MiB right before one: low memory
+ * may be a mapping of its own, by other advice on huge pages. */
+static bool
+is_guest_ram(const Mapping *mappings, size_t i, size_t n, uint64_t ram)
+{
+    uint64_t size = mappings[i].to - mappings[i].from;
+
+    return size >= ram / 4 ||
+           (size == 2 << 20 && i + 1 < n && mappings[i + 1].from == mappings[i].to &&
+            mappings[i + 1].to - mappings[i + 1].from >= ram / 4);
 }
 
 /* Adds up /proc/PID/smaps without guest RAM. */
@@ -101,20 +119,28 @@ sample(pid_t pid, const Options *options, Result *result)
 {
     char path[64];
     char line[512];
-    uint64_t length;
-    bool guest_ram = false;
+    Mapping next;
+    Mapping mappings[MAX_MAPPINGS];
+    size_t n = 0;
     FILE *file;
 
     snprintf(path, sizeof path, "/proc/%d/smaps", (int)pid);
     file = fopen(path, "re");
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        if (is_mapping(line, &length))
-            guest_ram = length >= options->ram / 4;
-        if (guest_ram)
+        if (is_mapping(line, &next) && n < MAX_MAPPINGS)
+            mappings[n++] = next;
+        if (n == 0)
             continue;
-        result->rss_kb += number_of(line, "Rss:");
-        result->pss_kb += number_of(line, "Pss:");
-        result->private_dirty_kb += number_of(line, "Private_Dirty:");
+        mappings[n - 1].rss_kb += number_of(line, "Rss:");
+        mappings[n - 1].pss_kb += number_of(line, "Pss:");
+        mappings[n - 1].private_dirty_kb += number_of(line, "Private_Dirty:");
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (is_guest_ram(mappings, i, n, options->ram))
+            continue;
+        result->rss_kb += mappings[i].rss_kb;
+        result->pss_kb += mappings[i].pss_kb;
+        result->private_dirty_kb += mappings[i].private_dirty_kb;
     }
     if (file != NULL)
         fclose(file);
