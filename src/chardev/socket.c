@@ -18,6 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { ACCEPT_REST_MS = 500 };
+
 typedef struct {
     KilnChardev *chardev;
     gboolean telnet;
@@ -56,8 +58,11 @@ on_client(int fd, GIOCondition ready, gpointer data)
     Socket *sock = data;
     int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-    if (client < 0)
+    if (client < 0) { /* out of descriptors, perhaps: it is still there later */
+        if (errno != EAGAIN && errno != EINTR)
+            kiln_fd_source_rest(sock->source, G_IO_IN, ACCEPT_REST_MS);
         return G_SOURCE_CONTINUE;
+    }
     kiln_fd_source_set_condition(sock->source, 0);
     connected(sock, client);
     return G_SOURCE_CONTINUE;

@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BACKLOG = 16, PID_BYTES = 32 };
+enum { BACKLOG = 16, PID_BYTES = 32, ACCEPT_REST_MS = 500 };
 
 struct KilnListener {
     char *name;
@@ -140,8 +140,11 @@ on_client(int fd, GIOCondition ready, gpointer data)
     KilnListener *listener = data;
     g_auto(KilnFd) client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-    if (client < 0)
+    if (client < 0) { /* out of descriptors, perhaps: it is still there later */
+        if (errno != EAGAIN && errno != EINTR)
+            kiln_fd_source_rest(listener->source, G_IO_IN, ACCEPT_REST_MS);
         return G_SOURCE_CONTINUE;
+    }
     if (!may_control(client)) {
         kiln_log_guest(&listener->limit, "control: a client that is another user was refused");
         return G_SOURCE_CONTINUE;

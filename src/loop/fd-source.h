@@ -40,4 +40,13 @@ GSource *kiln_fd_source_new(GMainContext *context, int fd, GIOCondition conditio
  */
 void kiln_fd_source_set_condition(GSource *source, GIOCondition condition);
 
+/**
+ * kiln_fd_source_rest:
+ * @condition: what to wait for again after @milliseconds
+ *
+ * Watches nothing for a while: what is ready cannot be dealt with now, as when accept(2) finds no
+ * free descriptor.  kiln_fd_source_set_condition() ends it sooner.  Any thread.
+ */
+void kiln_fd_source_rest(GSource *source, GIOCondition condition, guint milliseconds);
+
 #endif

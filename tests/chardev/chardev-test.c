@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -283,6 +284,37 @@ START_TEST(unix_server_serves_one_client_after_the_other)
     ck_assert_str_eq(port.received->str, "12");
     close_port();
     ck_assert(!g_file_test(path, G_FILE_TEST_EXISTS));
+}
+END_TEST
+
+/* A client that cannot be let in must not keep the main loop busy; it is let in later. */
+START_TEST(unix_server_without_descriptors_rests)
+{
+    g_autofree char *dir = kiln_test_dir();
+    g_autofree char *path = g_build_filename(dir, "socket", NULL);
+    KilnChardevOptions options = KILN_CHARDEV_OPTIONS_INIT;
+    g_auto(KilnFd) client = -1;
+    struct rlimit before, none;
+    gint64 end;
+    guint rounds = 0;
+    int next;
+
+    options.kind = KILN_CHARDEV_UNIX;
+    options.path = path;
+    options.listen = TRUE;
+    open_port(&options);
+    client = kiln_unix_connect(path, NULL);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    next = dup(client);
+    close(next);
+    none = (struct rlimit){ .rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max };
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    for (end = g_get_monotonic_time() + 100000; g_get_monotonic_time() < end; g_usleep(1000))
+        rounds += g_main_context_iteration(NULL, FALSE) ? 1 : 0;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert_uint_le(rounds, 10);
+    RUN_UNTIL(port.opened == 1);
+    close_port();
 }
 END_TEST
 
@@ -665,6 +697,7 @@ make_suite(void)
     tcase_add_test(tcase, pty_hears_who_types_first);
     tcase_add_test(tcase, a_closed_pty_does_not_keep_the_loop_busy);
     tcase_add_test(tcase, unix_server_serves_one_client_after_the_other);
+    tcase_add_test(tcase, unix_server_without_descriptors_rests);
     tcase_add_test(tcase, unix_server_replaces_a_client_that_left_input_behind);
     tcase_add_test(tcase, unix_server_replaces_only_what_nobody_uses);
     tcase_add_test(tcase, unix_client_connects_again);
