@@ -47,6 +47,7 @@ enum {
 };
 
 #define HALF_SECOND_NS (KILN_NS_PER_SECOND / 2)
+#define MOST_AHEAD     (4 * KILN_RTC_MOST_SECONDS) /* from one end of the calendar to the other */
 
 typedef struct {
     KilnDevice device;
@@ -59,6 +60,7 @@ typedef struct {
     int64_t base_seconds; /* time of day at base_ns */
     uint64_t base_ns;
     int64_t origin_seconds; /* what the time of day would be at guest time 0, were it never set */
+    int64_t ahead_seconds;  /* what the guest made of that by setting it */
     int64_t seen_second;    /* flags are known up to this second of base_seconds' count */
     uint64_t seen_edge;     /* and up to this edge of the periodic interrupt */
 } Rtc;
@@ -202,9 +204,10 @@ run_from_registers(Rtc *rtc, uint64_t phase_ns)
 
     rtc->base_seconds = kiln_rtc_time_load(rtc->cmos, rtc->cmos[KILN_RTC_REG_B]);
     rtc->base_ns = now - MIN(now, phase_ns);
+    rtc->ahead_seconds = rtc->base_seconds - before;
     forget_past(rtc);
     if (rtc->options.changed != NULL)
-        rtc->options.changed(rtc->options.opaque, rtc->base_seconds - before);
+        rtc->options.changed(rtc->options.opaque, rtc->ahead_seconds);
 }
 
 static void
@@ -377,12 +380,13 @@ static const KilnStateField rtc_fields[] = {
     KILN_STATE_RANGE(Rtc, origin_seconds, 1, 2 * KILN_RTC_LEAST_SECONDS, 2 * KILN_RTC_MOST_SECONDS),
     KILN_STATE(Rtc, seen_second, 1),
     KILN_STATE(Rtc, seen_edge, 1),
+    KILN_STATE_RANGE(Rtc, ahead_seconds, 2, -MOST_AHEAD, MOST_AHEAD),
     KILN_STATE_END,
 };
 
 static const KilnStateDescription rtc_state = {
     .name = "rtc",
-    .version = 1,
+    .version = 2,
     .min_version = 1,
     .fields = rtc_fields,
     .post_load = rtc_post_load,
@@ -398,11 +402,14 @@ set_seconds(Rtc *rtc, int64_t seconds)
 {
     uint64_t now = kiln_clock_now(rtc->options.clock);
 
-    rtc->base_seconds = CLAMP(seconds, KILN_RTC_LEAST_SECONDS, KILN_RTC_MOST_SECONDS);
+    seconds = CLAMP(seconds, KILN_RTC_LEAST_SECONDS, KILN_RTC_MOST_SECONDS);
+    rtc->base_seconds =
+        CLAMP(seconds + rtc->ahead_seconds, KILN_RTC_LEAST_SECONDS, KILN_RTC_MOST_SECONDS);
     rtc->base_ns = now;
-    rtc->origin_seconds = rtc->base_seconds - (int64_t)(now / KILN_NS_PER_SECOND);
+    rtc->origin_seconds = seconds - (int64_t)(now / KILN_NS_PER_SECOND);
     forget_past(rtc);
-    refresh_registers(rtc);
+    if (!is_held(rtc)) /* else the guest is about to set them */
+        refresh_registers(rtc);
 }
 
 KilnDevice *

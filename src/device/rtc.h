@@ -38,7 +38,13 @@ typedef struct {
 /* Returns: (transfer full): mapped; NULL with @error set. */
 KilnDevice *kiln_rtc_new(const KilnRtcOptions *options, GError **error);
 
-/* Sets the time of day, as after a long pause.  Any thread, lock not held. */
+/**
+ * kiln_rtc_set_seconds:
+ * @seconds: the time of day, as of KilnRtcOptions
+ *
+ * Sets the clock, as after a long pause; by what the guest had set it ahead it still is.  Any
+ * thread, lock not held.
+ */
 void kiln_rtc_set_seconds(KilnDevice *rtc, int64_t seconds);
 
 /* A byte of CMOS memory from 0x0e to 0x7f, as the machine wants the firmware to find it. */

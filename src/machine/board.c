@@ -56,14 +56,6 @@ guest_panic(void *opaque, unsigned events)
                                                                 : KILN_REQUEST_CRASH_LOADED);
 }
 
-static void
-clock_set_by_guest(void *opaque, int64_t offset_seconds)
-{
-    KilnMachine *machine = opaque;
-
-    __atomic_store_n(&machine->rtc_ahead, offset_seconds, __ATOMIC_RELAXED);
-}
-
 /* Takes a device or fails with its error. */
 static gboolean
 add(KilnMachine *machine, KilnDevice *device)
@@ -112,8 +104,6 @@ build_isa_devices(KilnMachine *machine, GError **error)
         .seconds = kiln_machine_time_of_day(machine),
         .memory_below_4g = kiln_layout_low_ram(ram),
         .memory_above_4g = kiln_layout_high_ram(ram),
-        .changed = clock_set_by_guest,
-        .opaque = machine,
     };
     KilnI8042Options i8042 = {
         .io = machine->io,

@@ -100,9 +100,7 @@ run_vcpus(KilnMachine *machine)
     }
     machine->running_before = TRUE;
     if (!rtc_tracks_guest(machine))
-        kiln_rtc_set_seconds(machine->rtc,
-                             kiln_machine_time_of_day(machine) +
-                                 __atomic_load_n(&machine->rtc_ahead, __ATOMIC_RELAXED));
+        kiln_rtc_set_seconds(machine->rtc, kiln_machine_time_of_day(machine));
     kiln_clock_start(machine->clock);
     kiln_vcpu_group_run(machine->vcpus);
 }

@@ -70,7 +70,6 @@ struct KilnMachine {
     gboolean running_before; /* it has been started: reset must start from a used board */
     uint64_t kvm_clock_ns;   /* kvmclock's time while paused */
     gint64 clock_offset;     /* seconds that the guest's clock is ahead of UTC at first */
-    gint64 rtc_ahead;        /* (atomic) seconds by which the guest set its clock ahead */
     GArray *listeners;       /* (owned) */
     guint last_listener;
 

@@ -222,6 +222,49 @@ START_TEST(the_machine_sets_the_time_after_a_pause)
 }
 END_TEST
 
+/* Linux writes its clock back every 11 minutes: what it wrote before must still count then. */
+START_TEST(what_the_guest_set_outlasts_pauses_and_moves)
+{
+    g_autoptr(KilnBoard) board = kiln_board_new();
+    g_autoptr(KilnBoard) other = kiln_board_new();
+    KilnDevice *rtc = rtc_new(board, 0), *twin = rtc_new(other, 0);
+
+    set(board, 4, 0x05); /* five hours ahead */
+    ck_assert_int_eq(board->rtc_offset, 5 * 3600);
+    kiln_rtc_set_seconds(rtc, 60);
+    ck_assert_uint_eq(get(board, 4), 0x05);
+    ck_assert_uint_eq(get(board, 2), 0x01);
+    set(board, 4, 0x05); /* the same again */
+    ck_assert_int_eq(board->rtc_offset, 5 * 3600);
+    kiln_rtc_set_seconds(rtc, 120);
+    ck_assert_uint_eq(get(board, 4), 0x05);
+    ck_assert_uint_eq(get(board, 2), 0x02);
+
+    ck_assert(kiln_board_resave(rtc, twin));
+    kiln_rtc_set_seconds(twin, 180);
+    ck_assert_uint_eq(get(other, 4), 0x05);
+    ck_assert_uint_eq(get(other, 2), 0x03);
+    kiln_device_free(rtc);
+    kiln_device_free(twin);
+}
+END_TEST
+
+START_TEST(a_pause_does_not_disturb_who_sets_the_clock)
+{
+    g_autoptr(KilnBoard) board = kiln_board_new();
+    KilnDevice *rtc = rtc_new(board, LEAP_DAY);
+
+    set(board, 0x0b, KILN_RTC_B_24_HOURS | 0x80); /* SET */
+    set(board, 4, 0x07);
+    kiln_rtc_set_seconds(rtc, LEAP_DAY + 1);
+    set(board, 2, 0x30);
+    set(board, 0x0b, KILN_RTC_B_24_HOURS);
+    ck_assert_uint_eq(get(board, 4), 0x07);
+    ck_assert_uint_eq(get(board, 2), 0x30);
+    kiln_device_free(rtc);
+}
+END_TEST
+
 START_TEST(save_load_save)
 {
     g_autoptr(KilnBoard) board = kiln_board_new();
@@ -258,6 +301,8 @@ make_suite(void)
     tcase_add_test(tcase, mc146818_alarm_and_update_interrupts);
     tcase_add_test(tcase, memory_sizes_as_firmware_reads_them);
     tcase_add_test(tcase, the_machine_sets_the_time_after_a_pause);
+    tcase_add_test(tcase, what_the_guest_set_outlasts_pauses_and_moves);
+    tcase_add_test(tcase, a_pause_does_not_disturb_who_sets_the_clock);
     tcase_add_test(tcase, save_load_save);
     return suite;
 }
