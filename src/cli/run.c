@@ -83,7 +83,10 @@ on_leave(void *data)
 static void
 add_socket_dir(GPtrArray *dirs, const KilnCharSource *source)
 {
-    if (source->type == KILN_CHAR_TYPE_UNIX && source->endpoint.path != NULL)
+    gboolean made = source->endpoint.mode == KILN_CHAR_MODE_BIND ||
+                    source->endpoint.mode == KILN_CHAR_MODE_SERVER;
+
+    if (source->type == KILN_CHAR_TYPE_UNIX && made && source->endpoint.path != NULL)
         g_ptr_array_add(dirs, g_path_get_dirname(source->endpoint.path));
 }
 

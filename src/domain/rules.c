@@ -67,16 +67,21 @@ hugepage_size(const KilnDomain *domain, const KilnXmlNode *node)
 static const char *
 isa_serial_address(const KilnDomain *domain, const KilnXmlNode *node)
 {
-    static const char *const iobases[] = { "0x3f8", "0x2f8", "0x3e8", "0x2e8" };
+    static const struct {
+        const char *iobase;
+        guint64 irq;
+    } ports[] = { { "0x3f8", 4 }, { "0x2f8", 3 }, { "0x3e8", 4 }, { "0x2e8", 3 } };
     const char *iobase = attribute_of(node, "iobase");
+    const char *irq = attribute_of(node, "irq");
 
-    if (iobase == NULL)
+    if (iobase == NULL && irq == NULL)
         return NULL;
-    for (guint i = 0; i < G_N_ELEMENTS(iobases); i++) {
-        if (g_ascii_strcasecmp(iobase, iobases[i]) == 0)
+    for (guint i = 0; iobase != NULL && i < G_N_ELEMENTS(ports); i++) {
+        if (g_ascii_strcasecmp(iobase, ports[i].iobase) == 0 &&
+            (irq == NULL || g_ascii_strtoull(irq, NULL, 0) == ports[i].irq))
             return NULL;
     }
-    return "serial ports are at 0x3f8, 0x2f8, 0x3e8 and 0x2e8";
+    return "serial ports are at 0x3f8 and 0x3e8 with irq 4, 0x2f8 and 0x2e8 with irq 3";
 }
 
 static const char *

@@ -2,6 +2,7 @@
 /* See tables.h. */
 #include "machine/tables.h"
 
+#include "base/error.h"
 #include "device/ich9-pm.h"
 #include "domain/domain.h"
 #include "machine/private.h"
@@ -226,6 +227,11 @@ kiln_machine_smbios(KilnMachine *machine, GError **error)
     };
     KilnSmbios *smbios;
 
+    if (oem_strings->len - 1 > UINT8_MAX) {
+        kiln_error_set(error, KILN_ERROR_INVALID, "sysinfo: %u OEM strings are more than %d",
+                       oem_strings->len - 1, UINT8_MAX);
+        return NULL;
+    }
     for (guint i = 0; i < n_regions; i++)
         memory[i] = (KilnSmbiosRange){ regions[i].gpa, regions[i].size };
     if (sysinfo != NULL)

@@ -290,6 +290,15 @@ def unknown_time_zone(case):
     one_line(case.run(str(document)), "Atlantis/Capital")
 
 
+def too_many_oem_strings(case):
+    document = pathlib.Path(case.document())
+    text = document.read_text().replace("</os>", "<smbios mode='sysinfo'/></os><sysinfo type="
+                                        "'smbios'><oemStrings>" + "<entry>x</entry>" * 256
+                                        + "</oemStrings></sysinfo>", 1)
+    document.write_text(text)
+    one_line(case.run(str(document)), "256 OEM strings")
+
+
 def too_many_vcpus(case):
     one_line(case.run(case.document(vcpus=4000)), "vCPUs")
 
@@ -339,6 +348,7 @@ CASES = [power_off, *[reset_by(letter) for letter in "ckat"], on_reboot_destroy,
          panic_preserve, sigterm,
          pause_and_resume, power_button, reboot_by_user, list_and_statistics, serial_input,
          console_command, memory_above_4g, missing_kernel, not_a_kernel, unknown_time_zone,
+         too_many_oem_strings,
          too_many_vcpus,
          too_much_memory, same_name_twice, after_a_kill, no_such_guest, all_faults_are_told]
 
