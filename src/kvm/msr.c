@@ -10,6 +10,7 @@
 
 /* Numbers: SDM vol. 4, table "IA-32 Architectural MSRs", ed. 081; AMD64 APM vol. 2, appendix A. */
 enum {
+    MSR_TSC = 0x10,
     MSR_FEATURE_CONTROL = 0x3a,
     MSR_SPEC_CTRL = 0x48,
     MSR_SYSENTER_CS = 0x174,
@@ -41,6 +42,10 @@ static const struct kvm_msr_entry power_on_values[] = {
 
 static const struct kvm_msr_entry reset_values[] = {
     { .index = MSR_FEATURE_CONTROL }, /* at 0 KVM leaves VMX operation: before CR4 */
+    /* vCPUs that are set to 0 one after the other have one clock.  On AMD's processors a triple
+     * fault leaves the TSC's offset at 0, while kvmclock counts with the old one until it is told,
+     * and the guest waits for its next tick for ever. */
+    { .index = MSR_TSC },
     { .index = MSR_SPEC_CTRL },
     { .index = MSR_SYSENTER_CS },
     { .index = MSR_SYSENTER_ESP },
