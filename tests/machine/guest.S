@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A guest for tests of the whole machine, small enough for any KVM: entered by PVH (Xen's
- * x86/HVM direct boot ABI) in 32-bit protected mode, it counts its boots in RAM, which a reset
+ * x86/HVM direct boot ABI) or, with MULTIBOOT defined, by multiboot 1, in 32-bit protected mode, it counts its boots in RAM, which a reset
  * leaves alone, prints the count on COM1, and does what its command line says, one letter after the
  * other:
  *
@@ -17,16 +17,35 @@
 #define PM_BASE  0x600
 #define COUNTER  0x900000
 
+#ifdef MULTIBOOT
+/* Multiboot 0.6.96 §3.1: magic, flags, checksum; its command line begins with the kernel's name. */
+        .section .multiboot, "a"
+        .align  4
+        .long   0x1badb002, 0, -0x1badb002
+#else
         .section .note.pvh, "a", @note
         .long   4, 4, 18
         .asciz  "Xen"
         .long   start
+#endif
 
         .text
         .code32
         .globl  start
 start:
+#ifdef MULTIBOOT
+        cmpl    $0x2badb002, %eax
+        jne     halt
+        movl    16(%ebx), %esi          /* multiboot information: cmdline */
+skip_name:
+        lodsb
+        cmpb    $0, %al
+        je      halt
+        cmpb    $' ', %al
+        jne     skip_name
+#else
         movl    24(%ebx), %esi          /* hvm_start_info: cmdline_paddr */
+#endif
         movl    $stack_top, %esp
         incl    COUNTER
         movb    $'0', %al

@@ -2,11 +2,14 @@
 tests/machine/guest.elf: $(srcdir)/tests/machine/guest.S
 	@$(MKDIR_P) tests/machine
 	$(AM_V_CCLD)$(CC) $(GUEST_LINK) -o $@ $(srcdir)/tests/machine/guest.S
+tests/machine/guest-multiboot.elf: $(srcdir)/tests/machine/guest.S
+	@$(MKDIR_P) tests/machine
+	$(AM_V_CCLD)$(CC) $(GUEST_LINK) -DMULTIBOOT -o $@ $(srcdir)/tests/machine/guest.S
 
 KVM_TESTS += tests/machine/machine-kvm.py
-KVM_TEST_FILES += tests/machine/guest.elf
+KVM_TEST_FILES += tests/machine/guest.elf tests/machine/guest-multiboot.elf
 EXTRA_DIST += tests/machine/guest.S tests/machine/machine-kvm.py
-CLEANFILES += tests/machine/guest.elf
+CLEANFILES += tests/machine/guest.elf tests/machine/guest-multiboot.elf
 
 check_PROGRAMS += tests/machine/state-kvm
 KVM_TESTS += tests/machine/state-kvm

@@ -10,6 +10,7 @@ import pathlib
 import pty
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ import traceback
 BUILD = pathlib.Path(os.environ.get("KILN_BUILDDIR", ".")).resolve()
 KILN = str(BUILD / "kiln")
 GUEST = str(BUILD / "tests/machine/guest.elf")
+MULTIBOOT_GUEST = str(BUILD / "tests/machine/guest-multiboot.elf")
 DEADLINE = 60  # seconds; no case waits for time, only for output
 
 POWEROFF, FAILED, DOCUMENT, CRASHED, DESTROYED = 0, 1, 3, 4, 5
@@ -260,6 +262,78 @@ def memory_above_4g(case):
     same((done.returncode, done.stdout), (POWEROFF, "1"), "5 GiB")
 
 
+def many_vcpus(case):
+    done = case.run(case.document(cmdline="p", vcpus=64))
+    same((done.returncode, done.stdout), (POWEROFF, "1"), "64 vCPUs")
+
+
+def multiboot(case):
+    done = case.run(case.document(cmdline="..3c p", kernel=MULTIBOOT_GUEST))
+    same((done.returncode, done.stdout), (POWEROFF, "1..2..3.."), "multiboot")
+
+
+def large_initrd(case):
+    initrd = case.path / "initrd"
+    with open(initrd, "wb") as file:
+        file.truncate(3 << 29)
+    done = case.run(case.document(memory=6144, initrd=f"<initrd>{initrd}</initrd>"))
+    same((done.returncode, done.stdout), (POWEROFF, "1"), "1.5 GiB of initrd")
+
+
+# ---- Serial ports -------------------------------------------------------------------------------
+
+def serial_file_and_log(case):
+    serial = (f"<serial type='file'><source path='{case.path}/out' append='on'/>"
+              f"<log file='{case.path}/log' append='off'/></serial>")
+    (case.path / "out").write_text("before ")
+    done = case.run(case.document(cmdline="..p", serial=serial))
+    same((done.returncode, done.stdout), (POWEROFF, ""), "status")
+    same((case.path / "out").read_text(), "before 1..", "file")
+    same((case.path / "log").read_text(), "1..", "log")
+
+
+def talk_over(case, serial, connect):
+    """A client of the guest's serial port types and is answered."""
+    child = case.start(case.document(cmdline="ep", serial=serial))
+    end = time.monotonic() + DEADLINE
+    while True:
+        try:
+            peer = connect()
+            break
+        except OSError:
+            assert time.monotonic() < end and child.poll() is None, child.communicate()
+    peer.settimeout(DEADLINE)
+    peer.sendall(b"over there")
+    got = b""
+    while b"over there" not in got:
+        chunk = peer.recv(4096)
+        assert chunk, got
+        got += chunk
+    peer.sendall(b"q")
+    same(finish(child)[0], POWEROFF, "status")
+    peer.close()
+
+
+def serial_unix(case):
+    path = str(case.path / "serial.sock")
+
+    def connect():
+        peer = socket.socket(socket.AF_UNIX)
+        peer.connect(path)
+        return peer
+    talk_over(case, f"<serial type='unix'><source mode='bind' path='{path}'/></serial>", connect)
+    assert not os.path.exists(path), "the socket is left behind"
+
+
+def serial_tcp(case):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    talk_over(case, f"<serial type='tcp'><source mode='bind' host='127.0.0.1' service='{port}'/>"
+              "<protocol type='raw'/></serial>",
+              lambda: socket.create_connection(("127.0.0.1", port)))
+
+
 # ---- Bad input ----------------------------------------------------------------------------------
 
 def one_line(done, *wanted):
@@ -329,6 +403,38 @@ def after_a_kill(case):
     same((done.returncode, done.stdout), (POWEROFF, "1"), "the name can be used again")
 
 
+def another_user(case):
+    """Who is neither the same user nor root is turned away, whatever the modes of the files say."""
+    if os.geteuid() != 0:
+        return "needs root, to become somebody else"
+    child = case.start(case.document(cmdline="l"))
+    read_until(child, b"..")
+    for path in [case.path, *case.path.rglob("*")]:
+        path.chmod(0o777)
+    done = subprocess.run([KILN, "ctl", "guest", "status"], text=True, capture_output=True,
+                          env=case.env, timeout=DEADLINE, check=False, user=65534, group=65534,
+                          extra_groups=[])
+    assert done.returncode != 0 and "running" not in done.stdout, done
+    same(case.kiln("ctl", "guest", "status").returncode, 0, "the owner is let in")
+    return None
+
+
+def unreadable_kernel(case):
+    if os.geteuid() == 0:
+        return "root may read everything"
+    kernel = case.path / "kernel"
+    kernel.write_bytes(b"")
+    kernel.chmod(0)
+    one_line(case.run(case.document(kernel=str(kernel))), str(kernel), "may not read")
+    return None
+
+
+def serial_into_nowhere(case):
+    serial = "<serial type='file'><source path='/nonexistent/dir/out'/></serial>"
+    one_line(case.run(case.document(serial=serial)), "/nonexistent/dir/out")
+    same(case.left_behind(), [], "left behind")
+
+
 def no_such_guest(case):
     one_line(case.kiln("ctl", "nobody", "pause"), "nobody")
 
@@ -347,7 +453,9 @@ CASES = [power_off, *[reset_by(letter) for letter in "ckat"], on_reboot_destroy,
          on_poweroff_restart, panic_destroy, crash_kernel_loaded, panic_restart,
          panic_preserve, sigterm,
          pause_and_resume, power_button, reboot_by_user, list_and_statistics, serial_input,
-         console_command, memory_above_4g, missing_kernel, not_a_kernel, unknown_time_zone,
+         console_command, memory_above_4g, many_vcpus, multiboot, large_initrd,
+         serial_file_and_log, serial_unix, serial_tcp, another_user, unreadable_kernel,
+         serial_into_nowhere, missing_kernel, not_a_kernel, unknown_time_zone,
          too_many_oem_strings,
          too_many_vcpus,
          too_much_memory, same_name_twice, after_a_kill, no_such_guest, all_faults_are_told]
@@ -364,8 +472,9 @@ def main():
             continue
         case = Case()
         try:
-            test(case)
-            print(f"ok {number} - {test.__name__}", flush=True)
+            skipped = test(case)
+            print(f"ok {number} - {test.__name__}" + (f" # SKIP {skipped}" if skipped else ""),
+                  flush=True)
         except Exception:  # every failure is this case's, whatever it is
             print(f"not ok {number} - {test.__name__}")
             for line in traceback.format_exc().splitlines():
