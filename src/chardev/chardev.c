@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { DIRECT_INTERVAL_US = 1000 };
+enum { DIRECT_INTERVAL_US = 1000, LINGER_MS = 1 };
 
 struct KilnChardev {
     char *id;
@@ -36,6 +36,7 @@ struct KilnChardev {
     KilnSink *file;                /* the backend, where it is a regular file */
     KilnSink *log;
     gboolean woken;         /* locked: on_wake() is on its way */
+    gboolean lingering;     /* locked: the main thread looks again soon, without being told */
     gboolean knocked;       /* locked: the backend wants @connect_now */
     gboolean short_write;   /* locked: the front end waits for writable() */
     gboolean resume;        /* locked: the front end has room for input */
@@ -47,6 +48,8 @@ struct KilnChardev {
     void *frontend_context;
     gboolean told_open; /* what the front end was told last */
     GSource *stall;     /* (nullable): looks after a full ring */
+    GSource *linger;    /* (nullable): looks for more output */
+    uint64_t seen_end;  /* of the ring, when it was looked at last */
 };
 
 /* ---- The ring's side: any thread ---- */
@@ -61,7 +64,8 @@ wake_locked(KilnChardev *chardev)
 }
 
 /* The first bytes after a pause go out at once, so that a prompt is not late; a stream of them is
- * left to the main thread, so that the vCPU does not make a system call for each. */
+ * left to the main thread, which looks again each LINGER_MS while they come, so that neither makes
+ * system calls for each. */
 static void
 send_locked(KilnChardev *chardev)
 {
@@ -71,7 +75,7 @@ send_locked(KilnChardev *chardev)
         chardev->console == NULL && now - chardev->last_direct_us > DIRECT_INTERVAL_US) {
         chardev->last_direct_us = now;
         kiln_stream_pump(chardev->stream);
-    } else {
+    } else if (!chardev->lingering) {
         wake_locked(chardev);
     }
 }
@@ -258,6 +262,34 @@ offer_space_locked(KilnChardev *chardev)
     return TRUE;
 }
 
+static void on_wake(gpointer data);
+
+static gboolean
+on_linger(gpointer data)
+{
+    KilnChardev *chardev = data;
+
+    kiln_mutex_lock(&chardev->lock);
+    chardev->lingering = FALSE;
+    kiln_mutex_unlock(&chardev->lock);
+    g_clear_pointer(&chardev->linger, kiln_source_free);
+    on_wake(chardev);
+    return G_SOURCE_REMOVE;
+}
+
+/* After output more of it is likely.  Locked. */
+static void
+linger_locked(KilnChardev *chardev)
+{
+    if (chardev->linger != NULL || chardev->seen_end == chardev->ring.end)
+        return;
+    chardev->seen_end = chardev->ring.end;
+    chardev->lingering = TRUE;
+    chardev->linger = g_timeout_source_new(LINGER_MS);
+    g_source_set_callback(chardev->linger, on_linger, chardev, NULL);
+    g_source_attach(chardev->linger, chardev->context);
+}
+
 static void
 on_wake(gpointer data)
 {
@@ -276,6 +308,7 @@ on_wake(gpointer data)
     resume = chardev->resume;
     knocked = chardev->knocked;
     chardev->resume = chardev->knocked = FALSE;
+    linger_locked(chardev);
     kiln_mutex_unlock(&chardev->lock);
 
     if (chardev->log != NULL)
@@ -509,6 +542,7 @@ kiln_chardev_free(KilnChardev *chardev)
     if (chardev->ops != NULL && chardev->ops->free != NULL)
         chardev->ops->free(chardev->backend);
     kiln_source_free(chardev->stall);
+    kiln_source_free(chardev->linger);
     kiln_source_free(chardev->wake_source);
     kiln_event_clear(&chardev->wake_event);
     kiln_ring_clear(&chardev->ring);

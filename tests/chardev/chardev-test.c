@@ -177,6 +177,28 @@ START_TEST(file_is_truncated_or_appended_to)
 }
 END_TEST
 
+/* A byte at a time is how a UART sends; the main loop is not to run once for each. */
+START_TEST(the_main_loop_is_not_woken_for_each_byte)
+{
+    g_autofree char *dir = kiln_test_dir();
+    g_autofree char *path = g_build_filename(dir, "output", NULL);
+    KilnChardevOptions options = KILN_CHARDEV_OPTIONS_INIT;
+    gint64 start = g_get_monotonic_time();
+    guint rounds = 0;
+
+    options.kind = KILN_CHARDEV_FILE;
+    options.path = path;
+    open_port(&options);
+    for (guint i = 0; i < 20000; i++) {
+        guest_writes("x");
+        while (g_main_context_iteration(NULL, FALSE))
+            rounds++;
+    }
+    ck_assert_uint_le(rounds, 100 + (guint)((g_get_monotonic_time() - start) / 1000));
+    close_port();
+}
+END_TEST
+
 START_TEST(log_gets_what_nobody_listens_to)
 {
     g_autofree char *dir = kiln_test_dir();
@@ -692,6 +714,7 @@ make_suite(void)
 
     tcase_add_test(tcase, null_takes_all_and_counts_it);
     tcase_add_test(tcase, file_is_truncated_or_appended_to);
+    tcase_add_test(tcase, the_main_loop_is_not_woken_for_each_byte);
     tcase_add_test(tcase, log_gets_what_nobody_listens_to);
     tcase_add_test(tcase, pty_drops_output_until_it_is_opened);
     tcase_add_test(tcase, pty_hears_who_types_first);
