@@ -24,23 +24,45 @@ as_root() {
     fi
 }
 
-# long_step "what it does" COMMAND...: runs it with its output in a log, shows that it is alive and
-# how long it took, and shows the log's end if it failed.
-long_step() {
-    local what=$1 log start=$SECONDS pid status=0
-    shift
-    log=$(mktemp "${TMPDIR:-/tmp}/kiln-step.XXXXXX")
+# kill_tree PID: what runs in the background is deaf to Ctrl-C, so this has to be done for it.
+kill_tree() {
+    local child
+    for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
+        kill_tree "$child"
+    done
+    kill "$1" 2>/dev/null || true
+}
+
+# with_progress LOG SECONDS COMMAND...: runs it with its output in LOG, and says every so many seconds
+# for how long it has been running and what it did last.  Returns its status.
+with_progress() {
+    local log=$1 period=$2 start=$SECONDS pid status=0
+    shift 2
     "$@" >"$log" 2>&1 </dev/null &
     pid=$!
-    say "$what ..."
+    # shellcheck disable=SC2064 # the value of now is meant
+    trap "kill_tree $pid; exit 130" INT TERM HUP
     while kill -0 "$pid" 2>/dev/null; do
-        # Waits for the process or for ten seconds, whichever is first.
-        timeout 10 tail --pid="$pid" -f /dev/null || true
+        # Waits for the process or for the period, whichever is first.
+        timeout "$period" tail --pid="$pid" -f /dev/null &
+        wait $! || true
         if kill -0 "$pid" 2>/dev/null; then
             say "  $((SECONDS - start)) s: $(tail -n 1 "$log" | cut -c1-100 | tr -cd '[:print:]')"
         fi
     done
     wait "$pid" || status=$?
+    trap - INT TERM HUP
+    return "$status"
+}
+
+# long_step "what it does" COMMAND...: runs it with its output in a log, shows that it is alive and
+# how long it took, and shows the log's end if it failed.
+long_step() {
+    local what=$1 log start=$SECONDS status=0
+    shift
+    log=$(mktemp "${TMPDIR:-/tmp}/kiln-step.XXXXXX")
+    say "$what ..."
+    with_progress "$log" 10 "$@" || status=$?
     if [ "$status" -ne 0 ]; then
         tail -n 60 "$log" >&2
         say "$what: failed with status $status after $((SECONDS - start)) s"
