@@ -25,6 +25,7 @@ as_root() {
 }
 
 # kill_tree PID: what runs in the background is deaf to Ctrl-C, so this has to be done for it.
+# shellcheck disable=SC2013 # words are meant
 kill_tree() {
     local child
     for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do

@@ -25,6 +25,11 @@ XSAVE_WARNING = re.compile(r"WARNING: CPU: 0 PID: 0 at arch/x86/kernel/fpu/xstat
 
 def unpack(archive):
     """The files of a facts archive (base64 of a tar.gz): a dictionary from name to bytes."""
+    # The console is the kernel's too: whatever it had to say meanwhile is a fault, and shown.
+    strange = [line.decode(errors="replace").strip() for line in archive.splitlines()
+               if not re.fullmatch(rb"[A-Za-z0-9+/]*={0,2}\r*", line)]
+    if strange:
+        raise ValueError("amid the archive on the console: " + " | ".join(strange[:20]))
     files = {}
     with tarfile.open(fileobj=io.BytesIO(base64.b64decode(archive)), mode="r:gz") as tar:
         for member in tar:
