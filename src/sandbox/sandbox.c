@@ -28,6 +28,7 @@
 #include "sandbox/seccomp.h"
 
 #include <string.h>
+#include <time.h>
 
 /* clang tells of its sanitizers in another way than gcc */
 #if defined(__has_feature)
@@ -81,6 +82,7 @@ kiln_sandbox_enter(const KilnSandboxOptions *options, GError **error)
     g_assert(entered == KILN_SANDBOX_OFF);
     if (options->mode == KILN_SANDBOX_OFF)
         return TRUE;
+    tzset(); /* reads a file once, at the first line of the log too, which may be a vCPU's */
     if (!kiln_privileges_freeze(error) || !kiln_privileges_hide_memory(error) ||
         !kiln_landlock_enter(options->socket_dirs, options->module_dirs, error) ||
         !kiln_privileges_drop_capabilities(error) ||
