@@ -266,7 +266,7 @@ kiln_cpuid_set_topology(KilnCpuidTable *table, const KilnCpuTopology *topology)
     gboolean amd = kiln_cpuid_table_is_amd(table);
     struct kvm_cpuid_entry2 *leaf1 = kiln_cpuid_entry(table, 1, 0);
     struct kvm_cpuid_entry2 *amd1 = kiln_cpuid_entry(table, LEAF_EXTENDED + 1, 0);
-    struct kvm_cpuid_entry2 *sizes = kiln_cpuid_entry(table, LEAF_SIZES, 0);
+    struct kvm_cpuid_entry2 *sizes;
 
     set_levels(table, topology);
     if (leaf1 != NULL) {

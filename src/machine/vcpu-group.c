@@ -333,7 +333,7 @@ kiln_vcpu_group_new(const KilnVcpuGroupOptions *options, GError **error)
         if (vcpus->runners[i].vcpu == NULL)
             return NULL;
         vcpus->n++;
-        if (vcpus->pins != NULL)
+        if (vcpus->pins != NULL) /* as options->pins is: NOLINTNEXTLINE(clang-analyzer-core.*) */
             vcpus->pins[i] = kiln_bitmap_copy(options->pins[i]);
     }
     return g_steal_pointer(&vcpus);
