@@ -2,6 +2,7 @@
 /* See cli.h. */
 #include "cli/cli.h"
 
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -93,6 +94,11 @@ kiln_cli_parse(const KilnCommandHelp *help, const GOptionEntry *entries, int *ar
     g_auto(GStrv) given = g_strdupv(*argv);
     g_autoptr(GError) error = NULL;
 
+    /* GLib's help has characters beyond ASCII.  A run does without: locales are files to be read.
+     */
+    if (g_strv_contains((const char *const *)given, "--help") ||
+        g_strv_contains((const char *const *)given, "-h"))
+        (void)setlocale(LC_ALL, "");
     g_set_prgname(program); /* GOption's usage line begins with it */
     g_option_context_set_summary(context, help->summary);
     g_option_context_set_description(context, help->details);
