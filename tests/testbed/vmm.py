@@ -13,8 +13,8 @@ import document
 
 USER = 1000
 RUNTIME = f"/run/user/{USER}"
-# A guest's boot takes about 6 seconds here with nothing else going on, 15 with 8 processors.
-PATIENCE = 120
+# A guest's boot takes about 10 seconds with nothing else going on, 40 with 8 processors.
+PATIENCE = 240
 
 
 class Hang(Exception):
