@@ -42,7 +42,7 @@ with_progress() {
     "$@" >"$log" 2>&1 </dev/null &
     pid=$!
     # shellcheck disable=SC2064 # the value of now is meant
-    trap "kill_tree $pid; exit 130" INT TERM HUP
+    trap "kill_tree $pid; rm -f '$log'; exit 130" INT TERM HUP
     while kill -0 "$pid" 2>/dev/null; do
         # Waits for the process or for the period, whichever is first.
         timeout "$period" tail --pid="$pid" -f /dev/null &
