@@ -8,7 +8,7 @@ kiln_SOURCES = \
 	%D%/run.c \
 	%D%/validate.c
 kiln_LDADD = $(WHOLE_BEGIN) libkiln-control.a $(KILN_ROOM_LIBS) $(WHOLE_END) $(KILN_LIBS)
-kiln_LDFLAGS = $(AM_LDFLAGS) -Wl,--export-dynamic
+kiln_LDFLAGS = $(AM_LDFLAGS) -Wl,--export-dynamic $(KILN_PACK_RELOCS)
 
 module_PROGRAMS += client.so
 client_so_SOURCES = \

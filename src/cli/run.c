@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/module.h"
+#include "base/trim.h"
 #include "chardev/terminal.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
@@ -136,6 +137,14 @@ catch_signals(Run *run, GError **error)
     return run->signals != NULL;
 }
 
+/* A second after the start: by then a guest is well under way, and nothing waits for pages. */
+static gboolean
+trim(gpointer data)
+{
+    kiln_trim_mappings();
+    return G_SOURCE_REMOVE;
+}
+
 /* Builds the machine of @domain, which is taken over, and starts it. */
 static gboolean
 start(Run *run, KilnDomain *domain, const RunOptions *options, GError **error)
@@ -156,6 +165,8 @@ start(Run *run, KilnDomain *domain, const RunOptions *options, GError **error)
     kiln_terminal_set_leave_callback(on_leave, run);
     guest = (KilnControlGuest){ run->machine, run->name, run->uuid };
     kiln_listener_serve(run->listener, &guest);
+    if (options->sandbox_mode != KILN_SANDBOX_OFF) /* a debugger's breakpoints would go too */
+        (void)g_timeout_add_seconds(1, trim, NULL);
     return enter_sandbox(run, options->sandbox_mode, error) &&
            kiln_machine_start(run->machine, options->paused, error);
 }
