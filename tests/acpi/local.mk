@@ -5,3 +5,4 @@ TESTS += $(acpi_tests)
 tests_acpi_aml_test_SOURCES = tests/acpi/aml-test.c
 tests_acpi_smbios_test_SOURCES = tests/acpi/smbios-test.c
 tests_acpi_tables_test_SOURCES = tests/acpi/tables-test.c
+EXTRA_DIST += %D%/golden/least.hex %D%/golden/usual.hex %D%/golden/full.hex

@@ -11,7 +11,7 @@
 #include "acpi/tables.h"
 #include "base/le.h"
 
-enum { PLACED_AT = 0xe0000, MAX_CPUS = 300 };
+enum { PLACED_AT = 0xe0000, MAX_CPUS = 300, N_GOLDEN_BOARDS = 3 };
 
 typedef struct {
     const char *name;
@@ -169,6 +169,39 @@ find_madt(const uint8_t *table, void *opaque)
 }
 
 /* ACPI 6.5 §5.2.12.12: ids of 255 and more take the x2APIC form, lower ones must not. */
+/* Lines of sixteen bytes in hexadecimal. */
+static char *
+hex(const uint8_t *data, gsize length)
+{
+    GString *text = g_string_new(NULL);
+
+    for (gsize i = 0; i < length; i++)
+        g_string_append_printf(text, "%02x%c", data[i],
+                               i % 16 == 15 || i + 1 == length ? '\n' : ' ');
+    return g_string_free(text, FALSE);
+}
+
+/* What guests were given so far: a change of these bytes is one that every guest sees.  With
+ * KILN_TEST_REGENERATE in the environment the files are written anew. */
+START_TEST(golden_bytes)
+{
+    const Board *board = &boards[_i];
+    g_autoptr(KilnAcpiTables) tables = build(board);
+    g_autofree char *relative = g_strdup_printf("tests/acpi/golden/%s.hex", board->name);
+    g_autofree char *path = kiln_test_source(relative);
+    g_autofree char *wanted = NULL;
+    g_autofree char *got = NULL;
+
+    kiln_acpi_place(tables, PLACED_AT);
+    got = hex(tables->tables->data, tables->tables->len);
+    if (g_getenv("KILN_TEST_REGENERATE") != NULL)
+        ck_assert(g_file_set_contents(path, got, -1, NULL));
+    ck_assert_msg(g_file_get_contents(path, &wanted, NULL, NULL), "cannot read '%s'", path);
+    ck_assert_msg(strcmp(got, wanted) == 0, "board '%s' has other bytes than '%s'", board->name,
+                  relative);
+}
+END_TEST
+
 START_TEST(spec_5_2_12_12_processor_entries)
 {
     const Board *board = &boards[3];
@@ -276,6 +309,7 @@ tables_suite(void)
 
     tcase_add_loop_test(tcase, an_operating_system_finds_every_table, 0, G_N_ELEMENTS(boards));
     tcase_add_loop_test(tcase, same_options_same_bytes, 0, G_N_ELEMENTS(boards));
+    tcase_add_loop_test(tcase, golden_bytes, 0, N_GOLDEN_BOARDS);
     tcase_add_test(tcase, spec_5_2_12_12_processor_entries);
     if (iasl != NULL && *iasl != '\0')
         tcase_add_loop_test(tcase, iasl_gives_the_same_bytes_back, 0, G_N_ELEMENTS(boards));
