@@ -134,6 +134,25 @@ serial_port(const KilnDomain *domain, const KilnXmlNode *node)
                : NULL;
 }
 
+/* @node is a <source>. */
+static const char *
+appended_file(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    return g_strcmp0(attribute_of(node->parent, "type"), "file") != 0
+               ? "only a file is appended to; this port's host side is none"
+               : NULL;
+}
+
+/* @node is a <protocol>. */
+static const char *
+tcp_protocol(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    return g_strcmp0(attribute_of(node, "type"), "raw") != 0 &&
+                   g_strcmp0(attribute_of(node->parent, "type"), "tcp") != 0
+               ? "only TCP has a protocol to choose"
+               : NULL;
+}
+
 static const char *
 first_console(const KilnDomain *domain, const KilnXmlNode *node)
 {
@@ -390,10 +409,11 @@ static const KilnDomainRule rules[] = {
          "labels are set by the daemon, not by kiln run"),
     YES("domain/devices/serial/source@tls", .values = "no",
         .note = "TLS is not available in this version"),
+    YES("domain/devices/serial/source@append", .check = appended_file),
     YES("domain/devices/serial/source@*"),
     NO("domain/devices/serial/source/reconnect", "reconnecting is not available in this version"),
     YES("domain/devices/serial/protocol"),
-    YES("domain/devices/serial/protocol@type", .values = "raw telnet",
+    YES("domain/devices/serial/protocol@type", .values = "raw telnet", .check = tcp_protocol,
         .note = "TLS is not available in this version"),
     YES("domain/devices/serial/log"),
     YES("domain/devices/serial/log@*"),
@@ -422,7 +442,8 @@ static const KilnDomainRule rules[] = {
     YES("domain/devices/console/source@tls", .values = "no",
         .note = "TLS is not available in this version"),
     NO("domain/devices/console/source/reconnect", "reconnecting is not available in this version"),
-    YES("domain/devices/console/protocol@type", .values = "raw telnet",
+    YES("domain/devices/console/source@append", .check = appended_file),
+    YES("domain/devices/console/protocol@type", .values = "raw telnet", .check = tcp_protocol,
         .note = "TLS is not available in this version"),
     YES("domain/devices/console/**", .note = "as of <serial>"),
 
