@@ -144,6 +144,7 @@ reset_board(KilnMachine *machine, GError **error)
 {
     /* What the guest asked for before does not count any more; a failure does. */
     __atomic_and_fetch(&machine->requests, KILN_REQUEST_FAILURE, __ATOMIC_ACQ_REL);
+    kiln_device_reset(kiln_pci_host_device(machine->pci));
     for (guint i = 0; i < machine->devices->len; i++)
         kiln_device_reset(g_ptr_array_index(machine->devices, i));
     return kiln_vm_reset(machine->vm, error) && kiln_machine_load_boot(machine, error);

@@ -11,6 +11,7 @@
  *   e  print what is typed, until 'q'                              h  halt
  *   b  wait for the power button (PM1_STS bit 8), print "B"        .  print a dot
  *   n  pvpanic: crash kernel loaded, a thousand times
+ *   f  print "F" if the PCI address latch (0xcf8) is not as after power-on, and set it
  *   l  print "." for ever                                          i  an instruction that is none
  */
 #define COM1     0x3f8
@@ -66,7 +67,9 @@ next:
         cmpb    $' ', %al
         jne     2b
         jmp     next
-1:      cmpb    $'p', %al
+1:      cmpb    $'f', %al
+        je      latch
+        cmpb    $'p', %al
         je      power_off
         cmpb    $'c', %al
         je      reset_cf9
@@ -93,6 +96,18 @@ next:
         cmpb    $'.', %al
         jne     next
         call    put
+        jmp     next
+
+latch:
+        movw    $0xcf8, %dx
+        inl     %dx, %eax
+        cmpl    $0, %eax
+        je      1f
+        movb    $'F', %al
+        call    put
+        movw    $0xcf8, %dx
+1:      movl    $0x80000000, %eax
+        outl    %eax, %dx
         jmp     next
 
 power_off:

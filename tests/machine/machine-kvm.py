@@ -124,6 +124,11 @@ def reset_by(letter):
     return test
 
 
+def reset_reaches_the_pci_host(case):
+    done = case.run(case.document(cmdline="ff3c p"))
+    same((done.returncode, done.stdout), (POWEROFF, "1F2F3F"), "set once a boot, and never before")
+
+
 def on_reboot_destroy(case):
     done = case.run(case.document(cmdline="c", on_reboot="destroy"))
     same(done.stdout, "1", "one boot")
@@ -449,7 +454,7 @@ def all_faults_are_told(case):
         assert wanted in done.stdout + done.stderr, (wanted, done)
 
 
-CASES = [power_off, *[reset_by(letter) for letter in "ckat"], on_reboot_destroy,
+CASES = [power_off, *[reset_by(letter) for letter in "ckat"], reset_reaches_the_pci_host, on_reboot_destroy,
          on_poweroff_restart, panic_destroy, crash_kernel_loaded, panic_restart,
          panic_preserve, sigterm,
          pause_and_resume, power_button, reboot_by_user, list_and_statistics, serial_input,
