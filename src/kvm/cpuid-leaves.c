@@ -264,11 +264,13 @@ kiln_cpuid_set_topology(KilnCpuidTable *table, const KilnCpuTopology *topology)
     guint shift = kiln_topology_socket_shift(topology);
     guint socket = topology->dies * topology->cores * topology->threads;
     gboolean amd = kiln_cpuid_table_is_amd(table);
-    struct kvm_cpuid_entry2 *leaf1 = kiln_cpuid_entry(table, 1, 0);
-    struct kvm_cpuid_entry2 *amd1 = kiln_cpuid_entry(table, LEAF_EXTENDED + 1, 0);
+    struct kvm_cpuid_entry2 *leaf1;
+    struct kvm_cpuid_entry2 *amd1;
     struct kvm_cpuid_entry2 *sizes;
 
-    set_levels(table, topology);
+    set_levels(table, topology); /* removal moves entries, so they are looked for afterwards */
+    leaf1 = kiln_cpuid_entry(table, 1, 0);
+    amd1 = kiln_cpuid_entry(table, LEAF_EXTENDED + 1, 0);
     if (leaf1 != NULL) {
         leaf1->ebx = (leaf1->ebx & 0xff00ffff) | MIN(1u << shift, 255) << 16;
         set_bit(&leaf1->edx, HTT, socket > 1);
@@ -282,7 +284,7 @@ kiln_cpuid_set_topology(KilnCpuidTable *table, const KilnCpuTopology *topology)
             set_registers(table, LEAF_AMD_TOPOLOGY, 0, 0, 0, 0);
         }
     }
-    sizes = kiln_cpuid_entry(table, LEAF_SIZES, 0); /* removal moves entries */
+    sizes = kiln_cpuid_entry(table, LEAF_SIZES, 0); /* again */
     if (sizes != NULL)
         sizes->ecx = amd ? MIN(socket - 1, 255) | MIN(shift, 15) << 12 : 0;
     share_caches(table, LEAF_CACHES, topology);

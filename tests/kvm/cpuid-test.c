@@ -448,6 +448,28 @@ START_TEST(topology_leaves_amd)
 }
 END_TEST
 
+/* Leaf 0xb stands before the extended ones, as KVM has it, and is made anew. */
+START_TEST(a_replaced_leaf_moves_no_bits)
+{
+    static const KilnCpuTopology cores = { .sockets = 1, .dies = 1, .cores = 4, .threads = 1 };
+    g_autofree Host *host = host_like("EPYC-Milan", "AuthenticAMD", 0xa00f11);
+    KilnCpuOptions options = { .mode = KILN_CPU_CUSTOM, .model = "EPYC", .topology = cores };
+    g_autoptr(KilnCpuid) cpuid = NULL;
+    struct kvm_cpuid_entry2 name;
+
+    ck_assert_uint_lt(host->nent, MAX_ENTRIES);
+    memmove(&host->entries[3], &host->entries[2], (host->nent - 2) * sizeof host->entries[0]);
+    host->entries[2] =
+        (struct kvm_cpuid_entry2){ .function = 0xb, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX };
+    host->nent++;
+    cpuid = make(host, options);
+    ck_assert_uint_eq(leaf(cpuid, 0, 0x80000001, 0).ecx >> 1 & 1, 1);
+    name = leaf(cpuid, 0, 0x80000002, 0);
+    ck_assert(memcmp(&name.eax, "Kiln", 4) == 0 && memcmp(&name.ebx, " vir", 4) == 0 &&
+              memcmp(&name.ecx, "tual", 4) == 0 && memcmp(&name.edx, " CPU", 4) == 0);
+}
+END_TEST
+
 /* A host whose CPU has no threads of its own, and so neither TOPOEXT nor its leaves. */
 START_TEST(threads_on_a_host_without)
 {
@@ -548,6 +570,7 @@ cpuid_suite(void)
     tcase_add_test(tcase, xsave_follows_features);
     tcase_add_test(tcase, topology_leaves);
     tcase_add_test(tcase, topology_leaves_amd);
+    tcase_add_test(tcase, a_replaced_leaf_moves_no_bits);
     tcase_add_test(tcase, threads_on_a_host_without);
     tcase_add_test(tcase, caches);
     tcase_add_test(tcase, arch_capabilities);
