@@ -40,6 +40,10 @@ include tests/domain/local.mk
 include tests/memory/local.mk
 include tests/kvm/local.mk
 include tests/bus/local.mk
+include tests/vhost/local.mk
+include tests/virtio/local.mk
+include tests/block/local.mk
+include tests/net/local.mk
 include tests/device/local.mk
 include tests/chardev/local.mk
 include tests/boot/local.mk

@@ -1,7 +1,10 @@
 noinst_LIBRARIES += libkiln-bus.a
 libkiln_bus_a_SOURCES = \
 	%D%/device.c %D%/device.h \
+	%D%/doorbell.h \
 	%D%/irq.c %D%/irq.h \
+	%D%/msi.h \
+	%D%/msix.h \
 	%D%/pci.c %D%/pci.h \
 	%D%/pci-bus.c %D%/pci-bus.h \
 	%D%/reclaim.c %D%/reclaim.h \

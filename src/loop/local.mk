@@ -6,4 +6,5 @@ libkiln_loop_a_SOURCES = \
 	%D%/signal.c %D%/signal.h \
 	%D%/source.c %D%/source.h \
 	%D%/thread.c %D%/thread.h \
-	%D%/timer.c %D%/timer.h
+	%D%/timer.c %D%/timer.h \
+	%D%/uring.h

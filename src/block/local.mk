@@ -1,0 +1,4 @@
+noinst_LIBRARIES += libkiln-block.a
+libkiln_block_a_SOURCES = \
+	%D%/block.h \
+	%D%/file.h

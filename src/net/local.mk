@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libkiln-net.a
+libkiln_net_a_SOURCES =

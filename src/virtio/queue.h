@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A virtqueue, split (virtio 1.2 §2.7) or packed (§2.8), as the device sees it.
+ *
+ *   pop (copy each descriptor once, check the copy, translate) -> the device works -> push ->
+ *   flush (publish all that was pushed, interrupt if the driver wants it)
+ *
+ * The rings are guest memory: whatever the driver does with them, nothing here reads or writes
+ * outside of guest RAM, loops without bound or trusts a value that it has not copied.  The first
+ * fault breaks the queue: pop then gives nothing more, and the device is told by -EPROTO once.
+ *
+ * Set-up (addresses, size, features) happens while the queue is not started; all else in the one
+ * thread that the device's queue runs in.  No function here allocates, blocks or takes a lock.
+ */
+#ifndef KILN_VIRTIO_QUEUE_H
+#define KILN_VIRTIO_QUEUE_H
+
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "memory/memory.h"
+#include "state/state.h"
+
+enum {
+    KILN_VIRTQUEUE_MAX_SIZE = 1024, /* descriptors; what is offered, of the 32768 of virtio 1.2 */
+};
+
+typedef struct KilnVirtqueue KilnVirtqueue;
+
+/**
+ * KilnVirtqElement:
+ *
+ * One chain of buffers that the driver made available.  @iov is the device's own array (set once,
+ * with @max_iov its length), filled by pop: @n_out buffers to be read, then @n_in to be written.
+ * The buffers are guest memory: they change under the reader at any time.
+ */
+typedef struct {
+    struct iovec *iov;  /* by the caller, before pop */
+    uint16_t max_iov;   /* by the caller; a longer chain breaks the queue */
+    uint16_t n_out;     /* driver's buffers: read by the device */
+    uint16_t n_in;      /* device's buffers, after the others in @iov */
+    uint16_t id;        /* head or buffer id; the queue's */
+    uint16_t n_slots;   /* descriptors taken in the ring; the queue's */
+    uint32_t out_bytes; /* sums, at most 2^32 - 1: a longer chain breaks the queue */
+    uint32_t in_bytes;
+} KilnVirtqElement;
+
+/* What kiln_virtqueue_pop() returns besides 0 (nothing there) and 1 (an element). */
+/* -EPROTO: the driver broke the rules; the device is to call kiln_virtio_device_broken(). */
+int kiln_virtqueue_pop(KilnVirtqueue *queue, KilnVirtqElement *element);
+
+/**
+ * kiln_virtqueue_push:
+ * @element: popped and not pushed yet
+ * @written: bytes that the device wrote into it, from its first device-writable byte on
+ *
+ * Gives the element back; the driver sees it after the next kiln_virtqueue_flush().  Elements may
+ * be pushed in any order, unless VIRTIO_F_IN_ORDER was negotiated.
+ */
+void kiln_virtqueue_push(KilnVirtqueue *queue, const KilnVirtqElement *element, uint32_t written);
+
+/**
+ * kiln_virtqueue_flush:
+ *
+ * Publishes what was pushed since the last flush, as one, and interrupts the driver if it asks to
+ * be (event index, virtio 1.2 §2.7.7 and §2.8.10).  Nothing is done if nothing was pushed.
+ */
+void kiln_virtqueue_flush(KilnVirtqueue *queue);
+
+/**
+ * kiln_virtqueue_unpop:
+ *
+ * Takes back the last pop, as if it had not been: for a device that finds that it cannot go on yet
+ * (too few receive buffers for a packet).  Several in the reverse order of their pops.
+ */
+void kiln_virtqueue_unpop(KilnVirtqueue *queue, const KilnVirtqElement *element);
+
+/* Whether pop would find something; one read of guest memory. */
+gboolean kiln_virtqueue_has_work(const KilnVirtqueue *queue);
+
+/**
+ * kiln_virtqueue_set_notify:
+ * @wanted: whether the driver shall kick when it adds buffers
+ *
+ * Suppression is a hint; kicks may come all the same.
+ *
+ * Returns: with @wanted, whether there is work already (which came before the driver could know):
+ *   then go on popping.
+ */
+gboolean kiln_virtqueue_set_notify(KilnVirtqueue *queue, gboolean wanted);
+
+gboolean kiln_virtqueue_started(const KilnVirtqueue *queue);
+uint16_t kiln_virtqueue_size(const KilnVirtqueue *queue);
+unsigned kiln_virtqueue_index(const KilnVirtqueue *queue);
+
+/* Elements that were popped and neither pushed nor unpopped. */
+unsigned kiln_virtqueue_in_flight(const KilnVirtqueue *queue);
+
+/**
+ * kiln_virtqueue_copy_out:
+ * @offset: into the device-readable bytes
+ *
+ * Copies from the element's device-readable part.  Returns: the bytes copied, fewer than @length at
+ * its end.
+ */
+size_t kiln_virtqueue_copy_out(const KilnVirtqElement *element, size_t offset, void *data,
+                               size_t length);
+
+/* The same into the device-writable part. */
+size_t kiln_virtqueue_copy_in(const KilnVirtqElement *element, size_t offset, const void *data,
+                              size_t length);
+
+#endif
