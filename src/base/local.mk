@@ -8,5 +8,6 @@ libkiln_base_a_SOURCES = \
 	%D%/lock.h \
 	%D%/log.c %D%/log.h \
 	%D%/module.c %D%/module.h \
+	%D%/process.c %D%/process.h \
 	%D%/trim.c %D%/trim.h \
 	%D%/unix-socket.c %D%/unix-socket.h
