@@ -1,4 +1,5 @@
 noinst_LIBRARIES += libkiln-block.a
 libkiln_block_a_SOURCES = \
 	%D%/block.h \
-	%D%/file.h
+	%D%/file.h \
+	%D%/qcow2.h
