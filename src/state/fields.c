@@ -124,6 +124,8 @@ read_structs(KilnStateCursor *cursor, const KilnStateField *field, uint8_t *obje
         uint8_t *element = object != NULL ? object + field->offset + i * field->size : NULL;
         uint32_t version;
 
+        if (element != NULL && field->kind == KILN_STATE_KIND_POINTER)
+            memcpy(&element, element, sizeof element);
         if (!kiln_state_take_u32(cursor, &version))
             return cut_short(cursor->left, error);
         if (!kiln_state_fields_read(cursor, field->nested, version, element, error)) {
@@ -143,7 +145,8 @@ read_field(KilnStateCursor *cursor, const KilnStateField *field, uint8_t *object
     case KILN_STATE_KIND_SIGNED:
     case KILN_STATE_KIND_FLAG: return read_numbers(cursor, field, object, error);
     case KILN_STATE_KIND_BYTES: return read_bytes(cursor, field, object, error);
-    case KILN_STATE_KIND_STRUCT: return read_structs(cursor, field, object, error);
+    case KILN_STATE_KIND_STRUCT:
+    case KILN_STATE_KIND_POINTER: return read_structs(cursor, field, object, error);
     case KILN_STATE_KIND_BUFFER: return read_buffer(cursor, field, object, error);
     case KILN_STATE_KIND_END: break;
     }

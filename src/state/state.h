@@ -51,6 +51,7 @@ typedef enum {
     KILN_STATE_KIND_FLAG,     /* bool or gboolean; one byte, 0 or 1, in the stream */
     KILN_STATE_KIND_BYTES,    /* a fixed array of bytes */
     KILN_STATE_KIND_STRUCT,   /* embedded structs with a description of their own */
+    KILN_STATE_KIND_POINTER,  /* another object with a description of its own */
     KILN_STATE_KIND_BUFFER,   /* g_malloc'ed bytes, their number in another member */
 } KilnStateKind;
 
@@ -66,7 +67,7 @@ typedef struct {
     uint64_t min, max;    /* both inclusive; int64_t in disguise if signed; buffer: @max bytes */
     KilnStateCheck check; /* (nullable) */
     size_t count_offset;  /* of the buffer's count member */
-    const KilnStateDescription *nested; /* of a STRUCT */
+    const KilnStateDescription *nested; /* of a STRUCT or POINTER */
 } KilnStateField;
 
 /**
@@ -176,6 +177,14 @@ struct KilnStateDescription {
         .name = #member, .kind = KILN_STATE_KIND_STRUCT, .since = (version),                       \
         .offset = offsetof(Type, member), .size = sizeof KILN_STATE_MEMBER_(Type, member)[0],      \
         .count = KILN_STATE_COUNT_(Type, member), .nested = (description)                          \
+    }
+/* A pointer, never NULL, to an object that @description describes: a part of the device whose
+ * struct is hidden. */
+#define KILN_STATE_POINTER(Type, member, version, description)                                     \
+    {                                                                                              \
+        .name = #member, .kind = KILN_STATE_KIND_POINTER, .since = (version),                      \
+        .offset = offsetof(Type, member), .size = sizeof KILN_STATE_MEMBER_(Type, member),         \
+        .count = 1, .nested = (description)                                                        \
     }
 /*
  * A pointer to g_malloc'ed bytes, NULL if there are none, with their number in the unsigned member

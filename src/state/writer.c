@@ -74,6 +74,14 @@ put_field(GByteArray *stream, const KilnStateField *field, uint8_t *object)
             put_fields(stream, field->nested, member + i * field->size);
         }
         break;
+    case KILN_STATE_KIND_POINTER: {
+        void *pointer;
+
+        memcpy(&pointer, member, sizeof pointer);
+        put_u32(stream, field->nested->version);
+        put_fields(stream, field->nested, pointer);
+        break;
+    }
     case KILN_STATE_KIND_BUFFER: put_buffer(stream, field, object); break;
     case KILN_STATE_KIND_END: break;
     }

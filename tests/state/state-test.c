@@ -325,6 +325,70 @@ START_TEST(checksum_is_the_usual_crc32)
 }
 END_TEST
 
+typedef struct {
+    uint16_t level; /* 0 to 9 */
+    guint loads;
+} Part;
+
+typedef struct {
+    uint8_t before;
+    Part *part;
+    uint8_t after;
+} Whole;
+
+static gboolean
+part_post_load(void *object, GError **error)
+{
+    ((Part *)object)->loads++;
+    return TRUE;
+}
+
+static const KilnStateField part_fields[] = {
+    KILN_STATE_RANGE(Part, level, 1, 0, 9),
+    KILN_STATE_END,
+};
+static const KilnStateDescription part_state = { .name = "part",
+                                                 .version = 1,
+                                                 .min_version = 1,
+                                                 .fields = part_fields,
+                                                 .post_load = part_post_load };
+static const KilnStateField whole_fields[] = {
+    KILN_STATE(Whole, before, 1),
+    KILN_STATE_POINTER(Whole, part, 1, &part_state),
+    KILN_STATE(Whole, after, 1),
+    KILN_STATE_END,
+};
+static const KilnStateDescription whole_state = {
+    .name = "whole", .version = 1, .min_version = 1, .fields = whole_fields
+};
+
+START_TEST(a_part_behind_a_pointer_is_saved_in_place)
+{
+    Part part = { .level = 7 }, loaded_part = { 0 };
+    Whole whole = { 1, &part, 2 }, loaded = { 0, &loaded_part, 0 };
+    KilnStateEntry entry = { &whole_state, 0, &whole };
+    g_autoptr(GByteArray) saved = kiln_state_save(&entry, 1);
+    g_autoptr(GByteArray) bad = NULL;
+    g_autoptr(GError) error = NULL;
+
+    entry.object = &loaded;
+    ck_assert(kiln_state_load(saved->data, saved->len, &entry, 1, &error));
+    ck_assert_uint_eq(loaded.before, 1);
+    ck_assert_ptr_eq(loaded.part, &loaded_part);
+    ck_assert_uint_eq(loaded_part.level, 7);
+    ck_assert_uint_eq(loaded_part.loads, 1);
+    ck_assert_uint_eq(loaded.after, 2);
+
+    part.level = 10;
+    entry.object = &whole;
+    bad = kiln_state_save(&entry, 1);
+    entry.object = &loaded;
+    ck_assert(!kiln_state_load(bad->data, bad->len, &entry, 1, &error));
+    kiln_assert_error_has(error, "field 'part': field 'level': 10 is above 9");
+    ck_assert_uint_eq(loaded_part.level, 7);
+}
+END_TEST
+
 static Suite *
 state_suite(void)
 {
@@ -343,6 +407,7 @@ state_suite(void)
     tcase_add_test(tcase, section_twice_is_refused);
     tcase_add_test(tcase, bytes_after_the_end_are_refused);
     tcase_add_test(tcase, checksum_is_the_usual_crc32);
+    tcase_add_test(tcase, a_part_behind_a_pointer_is_saved_in_place);
     return suite;
 }
 
