@@ -4,7 +4,7 @@ libkiln_bus_a_SOURCES = \
 	%D%/doorbell.h \
 	%D%/irq.c %D%/irq.h \
 	%D%/msi.h \
-	%D%/msix.h \
+	%D%/msix.c %D%/msix.h \
 	%D%/pci.c %D%/pci.h \
 	%D%/pci-bus.c %D%/pci-bus.h \
 	%D%/reclaim.c %D%/reclaim.h \

@@ -17,16 +17,29 @@ typedef struct {
 } KilnMsiMessage;
 
 /**
+ * KilnMsiWire:
+ * @fd: an eventfd, not blocking
+ * @message: what each write to it sends while it is connected
+ * @route: the host's number for the connection, -1 while there is none
+ */
+typedef struct {
+    int fd;
+    KilnMsiMessage message;
+    int route;
+} KilnMsiWire;
+
+/**
  * KilnMsiOps:
- * @connect: each write to @fd, an eventfd, sends @message from now on; one that was written to
- *   before sends it at once.  Returns a route's number, or -1 if the host can take no more
- * @disconnect: takes that back; what is written to @fd from now on stays in it
+ * @connect: each write to the eventfds of @wires sends their messages from now on; one that was
+ *   written to before sends it at once.  Sets their routes; those that the host can take no more
+ *   keep -1.  Many at a time, since each call may wait for the host's routing table
+ * @disconnect: takes that back; what is written to the eventfds from now on stays in them
  *
  * Any thread, also a vCPU's with the function's lock held.
  */
 typedef struct {
-    int (*connect)(void *opaque, const KilnMsiMessage *message, int fd);
-    void (*disconnect)(void *opaque, int route, int fd);
+    void (*connect)(void *opaque, KilnMsiWire *const *wires, unsigned n);
+    void (*disconnect)(void *opaque, KilnMsiWire *const *wires, unsigned n);
 } KilnMsiOps;
 
 /* Copied by value; all zeroes leads nowhere. */

@@ -57,8 +57,8 @@ int kiln_msix_fd(const KilnMsix *msix, unsigned vector);
 /* Interrupts; a vector that is not there is ignored.  Any thread, no lock needed. */
 void kiln_msix_notify(KilnMsix *msix, unsigned vector);
 
-/* State of table and pending bits, for KILN_STATE_STRUCT or an entry of its own; @msix is the
- * object. */
+/* State of table and pending bits, for KILN_STATE_POINTER(…, msix, …) after the function's own
+ * kiln_pci_state; the device's post_load calls kiln_msix_update(). */
 extern const KilnStateDescription kiln_msix_state;
 
 #endif

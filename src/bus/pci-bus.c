@@ -33,6 +33,7 @@ struct KilnPciHost {
     KilnSpace *memory;
     KilnPciIntxFn intx; /* (nullable) */
     void *intx_opaque;
+    KilnMsi msi;
     KilnPciBus root;
     _Atomic(KilnPciBus *) secondaries; /* (not owned): changed by control threads only */
     uint32_t config_address;           /* (atomic) */
@@ -212,6 +213,7 @@ kiln_pci_host_new(const KilnPciHostOptions *options, GError **error)
     host->memory = options->memory;
     host->intx = options->intx;
     host->intx_opaque = options->intx_opaque;
+    host->msi = options->msi;
     host->root.host = host;
     atomic_init(&host->root.subordinate, 0xff);
     kiln_region_init(&host->ports, &host->device, &ports_ops, PORT_CONFIG_BYTES);
@@ -257,6 +259,12 @@ KilnSpace *
 kiln_pci_host_memory(KilnPciHost *host)
 {
     return host->memory;
+}
+
+const KilnMsi *
+kiln_pci_host_msi(const KilnPciHost *host)
+{
+    return &host->msi;
 }
 
 void

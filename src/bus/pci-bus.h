@@ -11,6 +11,7 @@
 #ifndef KILN_BUS_PCI_BUS_H
 #define KILN_BUS_PCI_BUS_H
 
+#include "bus/msi.h"
 #include "bus/pci.h"
 
 typedef struct KilnPciHost KilnPciHost;
@@ -28,12 +29,14 @@ typedef void (*KilnPciIntxFn)(void *opaque, unsigned slot, unsigned pin, gboolea
  * KilnPciHostOptions:
  * @io, @memory: where BARs are placed, and the windows into configuration space
  * @intx, @intx_opaque: (nullable): the router
+ * @msi: where functions' messages go
  */
 typedef struct {
     KilnSpace *io;
     KilnSpace *memory;
     KilnPciIntxFn intx;
     void *intx_opaque;
+    KilnMsi msi;
 } KilnPciHostOptions;
 
 /**
@@ -52,6 +55,9 @@ KilnDevice *kiln_pci_host_device(KilnPciHost *host);
 KilnPciBus *kiln_pci_host_root(KilnPciHost *host);
 KilnSpace *kiln_pci_host_io(KilnPciHost *host);
 KilnSpace *kiln_pci_host_memory(KilnPciHost *host);
+
+/* Where messages of functions on @host go.  Borrowed. */
+const KilnMsi *kiln_pci_host_msi(const KilnPciHost *host);
 
 /* Who gets the pins from now on; at set-up: the router is a function of this bus itself. */
 void kiln_pci_host_set_intx(KilnPciHost *host, KilnPciIntxFn intx, void *opaque);

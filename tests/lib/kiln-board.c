@@ -3,6 +3,52 @@
 #include "tests/lib/kiln-board.h"
 
 #include <string.h>
+#include <sys/eventfd.h>
+
+/* Counts what has come by a wire, as the guest's interrupt controller would. */
+static void
+take_messages(KilnBoard *board, const KilnMsiWire *wire)
+{
+    gpointer data = GUINT_TO_POINTER(wire->message.data);
+    eventfd_t count;
+
+    if (eventfd_read(wire->fd, &count) == 0)
+        g_hash_table_insert(
+            board->messages, data,
+            GUINT_TO_POINTER(GPOINTER_TO_UINT(g_hash_table_lookup(board->messages, data)) +
+                             (unsigned)count));
+}
+
+static void
+msi_connect(void *opaque, KilnMsiWire *const *wires, unsigned n)
+{
+    KilnBoard *board = opaque;
+
+    board->n_msi_calls++;
+    for (unsigned i = 0; i < n && !board->msi_full; i++) {
+        g_assert(wires[i]->route == -1 && kiln_board_message(board, wires[i]->fd) == NULL);
+        wires[i]->route = wires[i]->fd;
+        g_array_append_val(board->wires, *wires[i]);
+    }
+}
+
+static void
+msi_disconnect(void *opaque, KilnMsiWire *const *wires, unsigned n)
+{
+    KilnBoard *board = opaque;
+
+    board->n_msi_calls++;
+    for (unsigned i = 0; i < n; i++) {
+        guint at = 0;
+
+        while (g_array_index(board->wires, KilnMsiWire, at).fd != wires[i]->fd)
+            g_assert(++at < board->wires->len);
+        take_messages(board, &g_array_index(board->wires, KilnMsiWire, at));
+        g_array_remove_index(board->wires, at);
+    }
+}
+
+static const KilnMsiOps msi_ops = { .connect = msi_connect, .disconnect = msi_disconnect };
 
 KilnBoard *
 kiln_board_new(void)
@@ -12,8 +58,12 @@ kiln_board_new(void)
     board->io = kiln_space_new("I/O port", 0x10000);
     board->memory = kiln_space_new("memory", 0);
     board->clock = kiln_clock_new_manual();
+    board->wires = g_array_new(FALSE, FALSE, sizeof(KilnMsiWire));
+    board->messages = g_hash_table_new(NULL, NULL);
 
-    KilnPciHostOptions options = { .io = board->io, .memory = board->memory };
+    KilnPciHostOptions options = { .io = board->io,
+                                   .memory = board->memory,
+                                   .msi = { &msi_ops, board } };
 
     board->host = kiln_pci_host_new(&options, NULL);
     return board;
@@ -25,6 +75,8 @@ kiln_board_free(KilnBoard *board)
     if (board == NULL)
         return;
     kiln_pci_host_free(board->host);
+    g_hash_table_unref(board->messages);
+    g_array_unref(board->wires);
     kiln_clock_free(board->clock);
     kiln_space_free(board->memory);
     kiln_space_free(board->io);
@@ -83,6 +135,27 @@ kiln_board_rtc_changed(void *opaque, int64_t offset_seconds)
 
     board->rtc_offset = offset_seconds;
     board->n_rtc_changes++;
+}
+
+const KilnMsiMessage *
+kiln_board_message(KilnBoard *board, int fd)
+{
+    for (guint i = 0; i < board->wires->len; i++)
+        if (g_array_index(board->wires, KilnMsiWire, i).fd == fd)
+            return &g_array_index(board->wires, KilnMsiWire, i).message;
+    return NULL;
+}
+
+unsigned
+kiln_board_messages(KilnBoard *board, uint32_t data)
+{
+    unsigned count;
+
+    for (guint i = 0; i < board->wires->len; i++)
+        take_messages(board, &g_array_index(board->wires, KilnMsiWire, i));
+    count = GPOINTER_TO_UINT(g_hash_table_lookup(board->messages, GUINT_TO_POINTER(data)));
+    g_hash_table_remove(board->messages, GUINT_TO_POINTER(data));
+    return count;
 }
 
 uint64_t

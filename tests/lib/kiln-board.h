@@ -7,6 +7,7 @@
 #define KILN_TEST_BOARD_H
 
 #include "bus/irq.h"
+#include "bus/msi.h"
 #include "bus/pci-bus.h"
 #include "device/clock.h"
 #include "device/reset.h"
@@ -21,6 +22,10 @@ typedef struct {
     gboolean gsi[KILN_BOARD_N_GSIS];   /* levels */
     unsigned rises[KILN_BOARD_N_GSIS]; /* how often each went up */
     unsigned n_gsi_calls;              /* how often any was told a level */
+    GArray *wires;        /* (owned) of KilnMsiWire: eventfds that messages are connected to */
+    GHashTable *messages; /* (owned): data of a message -> how many came before now */
+    unsigned n_msi_calls; /* how often wires were connected or disconnected */
+    gboolean msi_full;    /* the host takes no more */
     unsigned n_resets;
     KilnResetCause reset_cause; /* of the last one */
     unsigned n_power_offs;
@@ -43,6 +48,12 @@ void kiln_board_power_off(void *board);
 void kiln_board_sleep(void *board);
 void kiln_board_panic(void *board, unsigned events);
 void kiln_board_rtc_changed(void *board, int64_t offset_seconds);
+
+/* The message that the eventfd @fd is connected to, or NULL. */
+const KilnMsiMessage *kiln_board_message(KilnBoard *board, int fd);
+
+/* How many messages with @data have come since this was last called. */
+unsigned kiln_board_messages(KilnBoard *board, uint32_t data);
 
 /* Accesses as a guest makes them; configuration space of bus 0 through the host. */
 uint64_t kiln_board_in(KilnBoard *board, uint16_t port, unsigned size);
