@@ -15,6 +15,7 @@
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <linux/vhost.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,6 +99,17 @@ static const struct {
     C(KVM_KVMCLOCK_CTRL),
     C(KVM_NMI),
     C(KVM_GET_CLOCK),
+    C(VHOST_SET_FEATURES),
+    C(VHOST_SET_MEM_TABLE),
+    C(VHOST_SET_VRING_NUM),
+    C(VHOST_SET_VRING_ADDR),
+    C(VHOST_SET_VRING_BASE),
+    C(VHOST_GET_VRING_BASE),
+    C(VHOST_SET_VRING_KICK),
+    C(VHOST_SET_VRING_CALL),
+    C(VHOST_SET_VRING_ERR),
+    C(VHOST_NET_SET_BACKEND),
+    C(VHOST_VSOCK_SET_RUNNING),
 #undef C
     { "KVM_IOCTLS", KVMIO << 8 },
     { "ALL", G_MAXUINT64 },

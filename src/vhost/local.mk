@@ -1,3 +1,7 @@
 noinst_LIBRARIES += libkiln-vhost.a
 libkiln_vhost_a_SOURCES = \
-	%D%/vhost.h
+	%D%/kernel.c %D%/kernel.h \
+	%D%/user.c %D%/user.h \
+	%D%/user-backend.c %D%/user-backend.h \
+	%D%/user-message.c %D%/user-message.h \
+	%D%/vhost.c %D%/vhost.h

@@ -36,6 +36,16 @@ typedef struct {
 typedef struct KilnVhost KilnVhost;
 
 /**
+ * KilnVhostFailed:
+ * @why: (transfer none): a message fragment: "the peer hung up"
+ *
+ * The peer is gone, broke its protocol or found a ring broken: it works on no queue any more, and
+ * ops on it fail.  Called once for each peer, from the context that its constructor was given,
+ * never from within an op.  May free the peer.
+ */
+typedef void (*KilnVhostFailed)(void *opaque, const char *why);
+
+/**
  * KilnVhostOps:
  * @name: for messages: "vhost-net", "vhost-user"
  * @features: what the peer offers
@@ -71,6 +81,9 @@ typedef struct {
 struct KilnVhost {
     const KilnVhostOps *ops;
 };
+
+/* For peers' own constructors. */
+void kiln_vhost_init(KilnVhost *vhost, const KilnVhostOps *ops);
 
 /* (nullable) */
 void kiln_vhost_free(KilnVhost *vhost);
