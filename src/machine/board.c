@@ -139,6 +139,8 @@ kiln_machine_build_board(KilnMachine *machine, GError **error)
         kiln_irq_or_init(&machine->isa_irqs[irq], (KilnIrq){ set_gsi, machine, irq });
     pci.io = machine->io;
     pci.memory = machine->mmio;
+    machine->msi = kiln_machine_msi_new(machine->vm);
+    pci.msi = kiln_machine_msi_wires(machine->msi);
     machine->pci = kiln_pci_host_new(&pci, error);
     return machine->pci != NULL && build_chipset(machine, error) &&
            build_isa_devices(machine, error);

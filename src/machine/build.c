@@ -139,6 +139,7 @@ kiln_machine_free(KilnMachine *machine)
     g_ptr_array_unref(machine->devices);
     kiln_machine_free_ports(machine);
     kiln_pci_host_free(machine->pci);
+    kiln_machine_msi_free(machine->msi);
     if (machine->io != NULL) {
         for (guint irq = 0; irq < KILN_MACHINE_N_ISA_IRQS; irq++)
             kiln_irq_or_clear(&machine->isa_irqs[irq]);

@@ -6,6 +6,7 @@ libkiln_machine_a_SOURCES = \
 	%D%/cpu.c \
 	%D%/lifecycle.c \
 	%D%/machine.h \
+	%D%/msi.c %D%/msi.h \
 	%D%/pin.c %D%/pin.h \
 	%D%/ports.c \
 	%D%/private.h \

@@ -14,6 +14,7 @@
 #include "kvm/vm.h"
 #include "loop/event.h"
 #include "machine/machine.h"
+#include "machine/msi.h"
 #include "machine/vcpu-group.h"
 #include "memory/memory.h"
 
@@ -51,6 +52,7 @@ struct KilnMachine {
     KilnSpace *mmio;                             /* (owned) */
     KilnIrqOr isa_irqs[KILN_MACHINE_N_ISA_IRQS]; /* lines that several ISA devices may share */
     GArray *ports;                               /* (owned) of KilnMachinePort */
+    KilnMachineMsi *msi;                         /* (owned) */
     KilnPciHost *pci;                            /* (owned) */
     KilnIch9Pm *pm;                              /* one of @devices */
     KilnDevice *rtc;                             /* one of @devices */

@@ -11,6 +11,7 @@ KVM_TEST_FILES += tests/machine/guest.elf tests/machine/guest-multiboot.elf
 EXTRA_DIST += tests/machine/guest.S tests/machine/machine-kvm.py
 CLEANFILES += tests/machine/guest.elf tests/machine/guest-multiboot.elf
 
-check_PROGRAMS += tests/machine/state-kvm
-KVM_TESTS += tests/machine/state-kvm
+check_PROGRAMS += tests/machine/msi-kvm tests/machine/state-kvm
+KVM_TESTS += tests/machine/msi-kvm tests/machine/state-kvm
+tests_machine_msi_kvm_SOURCES = tests/machine/msi-kvm.c $(kvm_guest_sources)
 tests_machine_state_kvm_SOURCES = tests/machine/state-kvm.c
