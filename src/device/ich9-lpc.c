@@ -148,7 +148,12 @@ route(Lpc *lpc)
     for (uint32_t changed = gsis ^ lpc->gsis; changed != 0; changed &= changed - 1) {
         unsigned gsi = (unsigned)__builtin_ctz(changed);
 
-        lpc->options.gsi(lpc->options.gsi_opaque, gsi, gsis >> gsi & 1);
+        gboolean level = gsis >> gsi & 1;
+
+        if (gsi < KILN_ICH9_N_ISA_IRQS)
+            kiln_irq_set(&lpc->options.isa[gsi], level);
+        else
+            lpc->options.gsi(lpc->options.gsi_opaque, gsi, level);
     }
     lpc->gsis = gsis;
 }

@@ -18,13 +18,17 @@
 #include "bus/pci-bus.h"
 #include "device/ich9-pm.h"
 
+enum { KILN_ICH9_N_ISA_IRQS = 16 };
+
 /**
  * KilnIch9LpcOptions:
  * @host: gets the bridge at 00:1f.0, and its pins' router
  * @pm: placed by PMBASE; outlives the bridge
  * @pm_base: what PMBASE holds after reset, enabled: 0x600; 0: as in the datasheet, disabled
  * @no_reboot: the strap that keeps the TCO watchdog from resetting the guest
- * @gsi: called with @gsi_opaque and GSI numbers: 16-23, and the ISA ones that PIRQ routes name
+ * @gsi: called with @gsi_opaque and GSI numbers 16-23
+ * @isa: the ISA interrupts that PIRQ routes may name (3-7, 9-12, 14, 15), as the bridge's own
+ * sources of lines that ISA devices share
  * @reset: 0xcf9; called with the lock held on a vCPU thread
  */
 typedef struct {
@@ -34,6 +38,7 @@ typedef struct {
     gboolean no_reboot;
     KilnIrqFn gsi;
     void *gsi_opaque;
+    KilnIrq isa[KILN_ICH9_N_ISA_IRQS];
     KilnResetFn reset;
     void *reset_opaque;
 } KilnIch9LpcOptions;

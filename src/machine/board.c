@@ -85,6 +85,8 @@ build_chipset(KilnMachine *machine, GError **error)
         .reset_opaque = machine,
     };
 
+    for (guint irq = 0; irq < KILN_ICH9_N_ISA_IRQS; irq++)
+        lpc.isa[irq] = kiln_machine_isa_irq(machine, irq);
     machine->pm = kiln_ich9_pm_new(&pm, error);
     if (machine->pm == NULL)
         return FALSE;

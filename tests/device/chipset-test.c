@@ -12,6 +12,7 @@ typedef struct {
     KilnIch9Pm *pm;
     KilnDevice *lpc;
     KilnDevice *mch;
+    KilnIrqOr isa[KILN_ICH9_N_ISA_IRQS];
 } Chipset;
 
 static void
@@ -33,6 +34,10 @@ chipset_open(Chipset *chipset, uint16_t pm_base, gboolean no_reboot)
                                .reset = kiln_board_reset,
                                .reset_opaque = board };
 
+    for (unsigned irq = 0; irq < KILN_ICH9_N_ISA_IRQS; irq++) {
+        kiln_irq_or_init(&chipset->isa[irq], kiln_board_irq(board, irq));
+        lpc.isa[irq] = kiln_irq_or_source(&chipset->isa[irq]);
+    }
     chipset->pm = lpc.pm = kiln_ich9_pm_new(&pm, NULL);
     chipset->mch = kiln_mch_new(&mch, NULL);
     chipset->lpc = kiln_ich9_lpc_new(&lpc, NULL);
@@ -45,6 +50,8 @@ chipset_close(Chipset *chipset)
     kiln_device_free(chipset->lpc);
     kiln_device_free(chipset->mch);
     kiln_device_free(kiln_ich9_pm_device(chipset->pm));
+    for (unsigned irq = 0; irq < KILN_ICH9_N_ISA_IRQS; irq++)
+        kiln_irq_or_clear(&chipset->isa[irq]);
     kiln_board_free(chipset->board);
 }
 
@@ -181,6 +188,36 @@ START_TEST(ich9_10_1_pins_go_to_pirqs_and_gsis)
 }
 END_TEST
 
+START_TEST(a_pirq_and_an_isa_device_share_an_interrupt)
+{
+    Chipset chipset;
+    KilnPciIdentity identity = { .vendor = 1, .device = 1, .pin = 1 };
+    static const KilnDeviceOps ops = { .name = "card" };
+    KilnPciDevice card = { 0 };
+    KilnIrq serial;
+
+    chipset_open(&chipset, 0x600, FALSE);
+    serial = kiln_irq_or_source(&chipset.isa[11]);
+    kiln_pci_device_init(&card, &ops, NULL, "card", &identity);
+    ck_assert(kiln_pci_bus_add(kiln_pci_host_root(chipset.board->host), &card, KILN_PCI_DEVFN(3, 0),
+                               NULL));
+    kiln_board_set_config(chipset.board, LPC, 0x6b, 0x0b, 1); /* PIRQH to irq 11 */
+    kiln_irq_set(&serial, TRUE);
+    kiln_pci_device_set_intx(&card, TRUE);
+    kiln_irq_set(&serial, FALSE);
+    ck_assert(chipset.board->gsi[11]);
+    kiln_irq_set(&serial, TRUE);
+    kiln_pci_device_set_intx(&card, FALSE);
+    ck_assert(chipset.board->gsi[11]);
+    kiln_irq_set(&serial, FALSE);
+    ck_assert(!chipset.board->gsi[11]);
+    ck_assert_uint_eq(chipset.board->rises[11], 1);
+    kiln_pci_bus_remove(&card);
+    kiln_pci_device_clear(&card);
+    chipset_close(&chipset);
+}
+END_TEST
+
 START_TEST(ich9_13_7_5_reset_control_inside_the_pci_ports)
 {
     Chipset chipset;
@@ -252,6 +289,7 @@ make_suite(void)
     tcase_add_test(tcase, mch_refuses_a_bad_ecam_base);
     tcase_add_test(tcase, ich9_13_1_pmbase_places_the_registers);
     tcase_add_test(tcase, ich9_10_1_pins_go_to_pirqs_and_gsis);
+    tcase_add_test(tcase, a_pirq_and_an_isa_device_share_an_interrupt);
     tcase_add_test(tcase, ich9_13_7_5_reset_control_inside_the_pci_ports);
     tcase_add_test(tcase, ich9_10_1_75_no_reboot_strap_wins);
     tcase_add_test(tcase, save_load_save);

@@ -82,6 +82,9 @@ machine_open(Machine *machine)
                                .gsi_opaque = board,
                                .reset = kiln_board_reset,
                                .reset_opaque = board };
+    for (unsigned irq = 0; irq < KILN_ICH9_N_ISA_IRQS; irq++)
+        lpc.isa[irq] = kiln_board_irq(board, irq);
+
     KilnRtcOptions rtc = { .io = board->io,
                            .clock = board->clock,
                            .irq = kiln_board_irq(board, 8),
