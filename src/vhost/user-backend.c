@@ -108,7 +108,8 @@ kiln_vhost_user_backend_new(GMainContext *context, void (*config_changed)(void *
     KilnVhostUserBackend *backend;
     int pair[2];
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
+    /* The peer's end blocks: back ends wait in a read for the answer that they asked for. */
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
         kiln_error_set_errno(error, errno, "socketpair");
         return NULL;
     }

@@ -48,6 +48,10 @@ fuzz_targets += tests/fuzz/chardev-telnet-fuzz
 tests_fuzz_chardev_telnet_fuzz_SOURCES = tests/fuzz/chardev-telnet-fuzz.c $(FUZZ_MAIN)
 tests_fuzz_chardev_telnet_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/chardev-telnet
+fuzz_targets += tests/fuzz/vhost-user-messages-fuzz
+tests_fuzz_vhost_user_messages_fuzz_SOURCES = tests/fuzz/vhost-user-messages-fuzz.c $(FUZZ_MAIN)
+tests_fuzz_vhost_user_messages_fuzz_LDFLAGS = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/corpus/vhost-user-messages
 
 fuzz-targets: $(fuzz_targets)
 .PHONY: fuzz-targets
