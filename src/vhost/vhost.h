@@ -80,6 +80,7 @@ typedef struct {
 /* A peer's own struct begins with it. */
 struct KilnVhost {
     const KilnVhostOps *ops;
+    void *handed; /* (nullable): virtio/vhost.c's own, while a device's queues are handed over */
 };
 
 /* For peers' own constructors. */

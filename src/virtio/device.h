@@ -55,6 +55,8 @@ typedef struct {
  * @queue_stop: (nullable): I/O side: as stop, of one queue (virtio 1.2 §2.6.1, queue reset); ends
  *   in kiln_virtio_device_queue_stopped().  NULL: nothing of a single queue is ever in flight
  * @queue_start: (nullable): I/O side: a queue that was reset has been enabled again
+ * @call_changed: (nullable): I/O side, between start and stop: kiln_virtio_device_call_fd() of
+ *   @queue gives something else now, since the driver chose another vector or switched MSI-X
  * @config_read: (nullable): register side, lock held: brings @config up to date
  * @config_write: (nullable): register side, lock held: the driver wrote @length bytes (1, 2, 4 or
  *   8, within the space), which are in @data and not yet in the configuration space; copy what is
@@ -72,6 +74,7 @@ typedef struct {
     void (*kick)(KilnVirtioDevice *device, unsigned queue);
     void (*queue_stop)(KilnVirtioDevice *device, unsigned queue);
     void (*queue_start)(KilnVirtioDevice *device, unsigned queue);
+    void (*call_changed)(KilnVirtioDevice *device, unsigned queue);
     void (*config_read)(KilnVirtioDevice *device);
     void (*config_write)(KilnVirtioDevice *device, unsigned offset, const void *data,
                          unsigned length);
@@ -185,8 +188,13 @@ void kiln_virtio_device_resume(KilnVirtioDevice *device);
  */
 int kiln_virtio_device_kick_fd(KilnVirtioDevice *device, unsigned queue);
 
-/* The eventfd that interrupts for @queue (-1: the driver chose none). */
+/* The eventfd that interrupts for @queue; -1: the driver chose no vector, or works without MSI-X
+ * and kiln_virtio_device_interrupt() is the only way. */
 int kiln_virtio_device_call_fd(KilnVirtioDevice *device, unsigned queue);
+
+/* Interrupts for @queue: by its vector, or by the pin with the ISR set.  For whoever relays the
+ * interrupts of a peer that has no eventfd to write to.  Any thread, no lock held. */
+void kiln_virtio_device_interrupt(KilnVirtioDevice *device, unsigned queue);
 
 /**
  * kiln_virtio_device_take_kicks:

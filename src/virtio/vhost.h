@@ -25,4 +25,7 @@ gboolean kiln_virtio_vhost_start(KilnVirtioDevice *device, KilnVhost *vhost, uns
 void kiln_virtio_vhost_stop(KilnVirtioDevice *device, KilnVhost *vhost, unsigned first,
                             unsigned n_queues);
 
+/* For ops.call_changed: tells the peer.  Nothing is done for queues that it does not have. */
+void kiln_virtio_vhost_call_changed(KilnVirtioDevice *device, KilnVhost *vhost, unsigned queue);
+
 #endif
