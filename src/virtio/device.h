@@ -183,6 +183,16 @@ void kiln_virtio_device_quiesce(KilnVirtioDevice *device);
 void kiln_virtio_device_resume(KilnVirtioDevice *device);
 
 /**
+ * kiln_virtio_device_poll:
+ *
+ * Looks into all queues, one read of guest memory each, and calls ops.kick for those that have
+ * work: for a loop that polls before it sleeps.  I/O side.
+ *
+ * Returns: whether any had.
+ */
+gboolean kiln_virtio_device_poll(KilnVirtioDevice *device);
+
+/**
  * kiln_virtio_device_kick_fd:
  * Returns: the eventfd that the driver's kicks of @queue add to: for handing to vhost.
  */

@@ -17,6 +17,8 @@
 
 /**
  * KilnVirtioPciOptions:
+ * @instance: tells functions of one device type apart in saved state
+ * @class_code: 24 bits; 0 is what the device type usually has
  * @doorbells: where kicks are caught; all zeroes: they come as register writes
  * @n_vectors: of MSI-X; 0 is one a queue and one for configuration
  * @page_per_vq: each queue's notify address is in a page of its own
@@ -24,6 +26,8 @@
  *   root bus)
  */
 typedef struct {
+    uint32_t instance;
+    uint32_t class_code;
     KilnDoorbells doorbells;
     unsigned n_vectors;
     gboolean page_per_vq;

@@ -41,6 +41,7 @@ typedef struct {
     uint16_t n_in;      /* device's buffers, after the others in @iov */
     uint16_t id;        /* head or buffer id; the queue's */
     uint16_t n_slots;   /* descriptors taken in the ring; the queue's */
+    uint32_t kept;      /* bytes of its record if it had been kept; the queue's */
     uint32_t out_bytes; /* sums, at most 2^32 - 1: a longer chain breaks the queue */
     uint32_t in_bytes;
 } KilnVirtqElement;
@@ -75,6 +76,20 @@ void kiln_virtqueue_flush(KilnVirtqueue *queue);
  */
 void kiln_virtqueue_unpop(KilnVirtqueue *queue, const KilnVirtqElement *element);
 
+/**
+ * kiln_virtqueue_keep:
+ * @element: popped and not pushed, its @iov as pop filled it
+ *
+ * For a device that stops (quiesce) while it still owes the driver an answer: a disk whose request
+ * failed and shall be tried again.  The element is in flight no more, and what pops after the next
+ * start (here, or in another process that loaded the state) give first, in the order of the keeps:
+ * keep elements in the order in which they were popped.  The buffers' addresses are saved, not the
+ * ring's descriptors: in a packed ring those may have been overwritten (virtio 1.2 §2.8.1).
+ *
+ * May allocate: not for the usual way of a request.
+ */
+void kiln_virtqueue_keep(KilnVirtqueue *queue, const KilnVirtqElement *element);
+
 /* Whether pop would find something; one read of guest memory. */
 gboolean kiln_virtqueue_has_work(const KilnVirtqueue *queue);
 
@@ -93,8 +108,47 @@ gboolean kiln_virtqueue_started(const KilnVirtqueue *queue);
 uint16_t kiln_virtqueue_size(const KilnVirtqueue *queue);
 unsigned kiln_virtqueue_index(const KilnVirtqueue *queue);
 
-/* Elements that were popped and neither pushed nor unpopped. */
+/* Elements that were popped and neither pushed nor unpopped nor kept. */
 unsigned kiln_virtqueue_in_flight(const KilnVirtqueue *queue);
+
+/* Where a started queue's parts are in this process. */
+typedef struct {
+    uint16_t size; /* descriptors */
+    void *desc;
+    void *driver; /* available ring, or driver event suppression */
+    void *device; /* used ring, or device event suppression */
+} KilnVirtqueueRing;
+
+/* For handing a started @queue to a vhost peer.  @ring: (out). */
+void kiln_virtqueue_ring(const KilnVirtqueue *queue, KilnVirtqueueRing *ring);
+
+/**
+ * kiln_virtqueue_base:
+ * Returns: where the queue stands, as VHOST_SET_VRING_BASE has it: the next available index; for a
+ *   packed ring the next available slot in bits 0 to 14, its wrap counter in bit 15, and the same
+ *   for used ones in bits 16 to 31.
+ */
+uint32_t kiln_virtqueue_base(const KilnVirtqueue *queue);
+
+/**
+ * kiln_virtqueue_set_base:
+ * @base: from a peer that worked on the started queue and has stopped: hostile
+ *
+ * Goes on from there; nothing is in flight.  A split queue's used index is read from the ring.
+ *
+ * Returns: FALSE if @base is impossible, and nothing is changed.
+ */
+gboolean kiln_virtqueue_set_base(KilnVirtqueue *queue, uint32_t base);
+
+/**
+ * kiln_virtqueue_recover_base:
+ *
+ * As above when the peer has died without a word: a split queue goes on from its used index, so
+ * what was in flight is done again.
+ *
+ * Returns: FALSE for a packed ring, which does not say where it stands.
+ */
+gboolean kiln_virtqueue_recover_base(KilnVirtqueue *queue);
 
 /**
  * kiln_virtqueue_copy_out:
