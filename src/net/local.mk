@@ -1,2 +1,11 @@
 noinst_LIBRARIES += libkiln-net.a
-libkiln_net_a_SOURCES =
+libkiln_net_a_SOURCES = \
+	%D%/afterwards.c %D%/afterwards.h \
+	%D%/bridge-helper.c %D%/bridge-helper.h \
+	%D%/interface.c %D%/interface.h \
+	%D%/netdev.c %D%/netdev.h \
+	%D%/null.c %D%/null.h \
+	%D%/packet-fd.c %D%/packet-fd.h \
+	%D%/pcap.c %D%/pcap.h \
+	%D%/shaper.c %D%/shaper.h \
+	%D%/tap.c %D%/tap.h

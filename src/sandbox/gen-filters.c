@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <glib.h>
 #include <linux/filter.h>
+#include <linux/if_tun.h>
 #include <linux/kvm.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
@@ -61,6 +62,8 @@ static const struct {
     C(TIOCGWINSZ),
     C(TIOCGPGRP),
     C(TIOCGPTN),
+    C(TUNSETOFFLOAD),
+    C(TUNSETQUEUE),
     C(TIOCOUTQ),
     C(FIONREAD),
     C(FIONBIO),
