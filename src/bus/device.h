@@ -5,7 +5,8 @@
  *
  * The lock: each device has one, taken by the bus around every register access (bus/space.h), by
  * kiln_device_reset() and by whoever saves or loads it.  Order: a device's lock is taken before any
- * lock of the bus (map, shared line, PCI table); no device takes another device's lock.
+ * lock of the bus (map, shared line, PCI table); no device takes another device's lock, but for a
+ * PCI bridge, which may take those of functions behind it.
  */
 #ifndef KILN_BUS_DEVICE_H
 #define KILN_BUS_DEVICE_H

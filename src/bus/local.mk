@@ -7,5 +7,7 @@ libkiln_bus_a_SOURCES = \
 	%D%/msix.c %D%/msix.h \
 	%D%/pci.c %D%/pci.h \
 	%D%/pci-bus.c %D%/pci-bus.h \
+	%D%/pci-decode.c %D%/pci-decode.h \
+	%D%/pci-express.c %D%/pci-express.h \
 	%D%/reclaim.c %D%/reclaim.h \
 	%D%/space.c %D%/space.h

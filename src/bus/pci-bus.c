@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/error.h"
+#include "bus/pci-decode.h"
 
 enum {
     PORT_CONFIG = 0xcf8, /* CONFIG_ADDRESS, then CONFIG_DATA: 4 ports each */
@@ -12,6 +13,7 @@ enum {
     OFFSET_RESET = 1, /* the reset control register's, among them */
     OFFSET_DATA = 4,
     N_DEVFN = 256,
+    HEADER_MULTIFUNCTION = 1 << 7,
 };
 
 #define CONFIG_ENABLE 0x80000000u
@@ -34,6 +36,7 @@ struct KilnPciHost {
     KilnPciIntxFn intx; /* (nullable) */
     void *intx_opaque;
     KilnMsi msi;
+    KilnMutex placement; /* see pci-decode.h */
     KilnPciBus root;
     _Atomic(KilnPciBus *) secondaries; /* (not owned): changed by control threads only */
     uint32_t config_address;           /* (atomic) */
@@ -209,6 +212,7 @@ kiln_pci_host_new(const KilnPciHostOptions *options, GError **error)
     g_autoptr(KilnPciHost) host = g_new0(KilnPciHost, 1);
 
     kiln_device_init(&host->device, &host_ops, "pci-host");
+    kiln_mutex_init(&host->placement);
     host->io = options->io;
     host->memory = options->memory;
     host->intx = options->intx;
@@ -233,6 +237,7 @@ kiln_pci_host_free(KilnPciHost *host)
         return;
     kiln_space_remove(host->io, &host->ports);
     kiln_space_remove(host->memory, &host->ecam);
+    kiln_mutex_clear(&host->placement);
     kiln_device_clear(&host->device);
     g_free(host);
 }
@@ -265,6 +270,12 @@ const KilnMsi *
 kiln_pci_host_msi(const KilnPciHost *host)
 {
     return &host->msi;
+}
+
+KilnMutex *
+kiln_pci_host_placement(KilnPciHost *host)
+{
+    return &host->placement;
 }
 
 void
@@ -343,6 +354,12 @@ kiln_pci_bus_free(KilnPciBus *bus)
     g_free(bus);
 }
 
+KilnPciDevice *
+kiln_pci_bus_bridge(KilnPciBus *bus)
+{
+    return bus->bridge;
+}
+
 KilnPciHost *
 kiln_pci_bus_host(KilnPciBus *bus)
 {
@@ -370,6 +387,31 @@ kiln_pci_bus_intx(KilnPciBus *bus, uint8_t devfn, unsigned pin, gboolean level)
         bus->host->intx(bus->host->intx_opaque, slot, pin, level);
 }
 
+static void
+set_multifunction(KilnPciDevice *pci)
+{
+    KILN_LOCK_SCOPE(&pci->device.lock);
+
+    pci->config[PCI_HEADER_TYPE] |= HEADER_MULTIFUNCTION;
+    if (pci->reset_config != NULL)
+        pci->reset_config[PCI_HEADER_TYPE] |= HEADER_MULTIFUNCTION;
+}
+
+/* Functions that share a slot say so, else nobody looks for any but the first: PCI 3.0 §6.2.1. */
+static void
+mark_multifunction(KilnPciBus *bus, KilnPciDevice *pci, uint8_t devfn)
+{
+    for (unsigned function = 0; function < 8; function++) {
+        uint8_t at = KILN_PCI_DEVFN(KILN_PCI_SLOT(devfn), function);
+        KilnPciDevice *other = atomic_load(&bus->functions[at]);
+
+        if (other == NULL)
+            continue;
+        set_multifunction(other);
+        set_multifunction(pci);
+    }
+}
+
 gboolean
 kiln_pci_bus_add(KilnPciBus *bus, KilnPciDevice *pci, uint8_t devfn, GError **error)
 {
@@ -382,6 +424,7 @@ kiln_pci_bus_add(KilnPciBus *bus, KilnPciDevice *pci, uint8_t devfn, GError **er
     if (bus->host == NULL)
         return kiln_error_set(error, KILN_ERROR_STATE, "'%s': the bridge '%s' is on no bus",
                               pci->device.id, bus->bridge->device.id);
+    mark_multifunction(bus, pci, devfn);
     g_free(pci->reset_config);
     pci->reset_config = g_memdup2(pci->config, pci->config_size);
     pci->bus = bus;
@@ -404,10 +447,22 @@ kiln_pci_bus_remove(KilnPciDevice *pci)
         unlink_secondary(pci->secondary);
     KILN_LOCK_SCOPE(&pci->device.lock);
     kiln_pci_device_set_intx(pci, FALSE);
-    for (unsigned i = 0; i <= KILN_PCI_ROM; i++)
-        if (pci->bars[i].region.space != NULL)
-            kiln_space_remove(pci->bars[i].region.space, &pci->bars[i].region);
+    kiln_pci_decode_remove(pci);
     pci->bus = NULL;
+}
+
+void
+kiln_pci_bus_reset(KilnPciBus *bus)
+{
+    for (unsigned devfn = 0; devfn < N_DEVFN; devfn++) {
+        KilnPciDevice *pci = atomic_load(&bus->functions[devfn]);
+
+        if (pci == NULL)
+            continue;
+        if (pci->secondary != NULL)
+            kiln_pci_bus_reset(pci->secondary);
+        kiln_device_reset(&pci->device);
+    }
 }
 
 KilnPciDevice *

@@ -59,6 +59,9 @@ KilnSpace *kiln_pci_host_memory(KilnPciHost *host);
 /* Where messages of functions on @host go.  Borrowed. */
 const KilnMsi *kiln_pci_host_msi(const KilnPciHost *host);
 
+/* The lock that pci-decode.h tells of. */
+KilnMutex *kiln_pci_host_placement(KilnPciHost *host);
+
 /* Who gets the pins from now on; at set-up: the router is a function of this bus itself. */
 void kiln_pci_host_set_intx(KilnPciHost *host, KilnPciIntxFn intx, void *opaque);
 
@@ -102,12 +105,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KilnPciBus, kiln_pci_bus_free)
  * kiln_pci_bus_add:
  * @pci: (transfer none): set up; its configuration space is from now on what a reset restores
  *
+ * Functions that share a slot are marked so (bit 7 of the header type).
+ *
  * Control thread.  Returns: FALSE with @error set, naming both, if @devfn is taken.
  */
 gboolean kiln_pci_bus_add(KilnPciBus *bus, KilnPciDevice *pci, uint8_t devfn, GError **error);
 
 /* Takes @pci off its bus (if on one): BARs unmapped, pin low.  Control thread, no lock held. */
 void kiln_pci_bus_remove(KilnPciDevice *pci);
+
+/* The function whose secondary side it is; NULL of the root bus.  Borrowed. */
+KilnPciDevice *kiln_pci_bus_bridge(KilnPciBus *bus);
 
 /* Of which host it is a part. */
 KilnPciHost *kiln_pci_bus_host(KilnPciBus *bus);
@@ -117,6 +125,10 @@ void kiln_pci_bus_set_numbers(KilnPciBus *bus, uint8_t secondary, uint8_t subord
 
 /* The pin (0 to 3) of the function at @devfn changed: through the bridges to the router. */
 void kiln_pci_bus_intx(KilnPciBus *bus, uint8_t devfn, unsigned pin, gboolean level);
+
+/* Resets all functions on @bus and behind it, each with its lock taken: of devices, only bridges
+ * above them may be locked.  Any thread that is inside an access, or the control thread. */
+void kiln_pci_bus_reset(KilnPciBus *bus);
 
 /* The function at @devfn, or NULL.  Borrowed. */
 KilnPciDevice *kiln_pci_bus_at(KilnPciBus *bus, uint8_t devfn);

@@ -8,6 +8,7 @@
 #include "base/intmath.h"
 #include "base/le.h"
 #include "bus/pci-bus.h"
+#include "bus/pci-decode.h"
 
 enum {
     CONFIG_BYTES = 256,
@@ -25,8 +26,8 @@ enum {
                               PCI_BRIDGE_CTL_BUS_RESET,
 };
 
-static gboolean
-is_bridge(const KilnPciDevice *pci)
+gboolean
+kiln_pci_device_is_bridge(const KilnPciDevice *pci)
 {
     return (pci->config[PCI_HEADER_TYPE] & 0x7f) == PCI_HEADER_TYPE_BRIDGE;
 }
@@ -76,7 +77,7 @@ kiln_pci_device_init(KilnPciDevice *pci, const KilnDeviceOps *ops, const KilnPci
     kiln_le16_store(pci->w1c_mask + PCI_STATUS, STATUS_W1C);
     pci->write_mask[PCI_CACHE_LINE_SIZE] = 0xff;
     pci->write_mask[PCI_INTERRUPT_LINE] = 0xff;
-    if (is_bridge(pci)) {
+    if (kiln_pci_device_is_bridge(pci)) {
         init_bridge_masks(pci);
     } else {
         kiln_le16_store(config + PCI_SUBSYSTEM_VENDOR_ID, identity->subsystem_vendor);
@@ -95,12 +96,11 @@ kiln_pci_device_clear(KilnPciDevice *pci)
     kiln_device_clear(&pci->device);
 }
 
-/* Where the register of BAR @index is. */
-static unsigned
-bar_offset(const KilnPciDevice *pci, unsigned index)
+unsigned
+kiln_pci_device_bar_offset(const KilnPciDevice *pci, unsigned index)
 {
     if (index == KILN_PCI_ROM)
-        return is_bridge(pci) ? PCI_ROM_ADDRESS1 : PCI_ROM_ADDRESS;
+        return kiln_pci_device_is_bridge(pci) ? PCI_ROM_ADDRESS1 : PCI_ROM_ADDRESS;
     return PCI_BASE_ADDRESS_0 + 4 * index;
 }
 
@@ -114,7 +114,7 @@ kiln_pci_device_add_bar(KilnPciDevice *pci, unsigned index, KilnPciBarKind kind,
     g_assert(kind != KILN_PCI_BAR_MEMORY_64 || index < KILN_PCI_N_BARS - 1);
 
     KilnPciBar *bar = &pci->bars[index];
-    unsigned offset = bar_offset(pci, index);
+    unsigned offset = kiln_pci_device_bar_offset(pci, index);
     uint32_t flags = 0, mask = (uint32_t) ~(size - 1);
 
     switch (kind) {
@@ -133,6 +133,7 @@ kiln_pci_device_add_bar(KilnPciDevice *pci, unsigned index, KilnPciBarKind kind,
     kiln_le32_store(pci->write_mask + offset, mask);
     bar->kind = kind;
     bar->prefetchable = prefetchable;
+    bar->wanted = KILN_SPACE_UNMAPPED;
     kiln_region_init(&bar->region, &pci->device, ops, size);
     bar->region.opaque = opaque;
 }
@@ -171,66 +172,6 @@ kiln_pci_device_add_extended(KilnPciDevice *pci, uint16_t id, uint8_t version, u
     return offset;
 }
 
-/* Where BAR @index is to be decoded by what the registers say now. */
-static uint64_t
-bar_base(const KilnPciDevice *pci, unsigned index)
-{
-    const KilnPciBar *bar = &pci->bars[index];
-    const uint8_t *reg = pci->config + bar_offset(pci, index);
-    uint16_t command = kiln_le16_load(pci->config + PCI_COMMAND);
-    uint64_t low = kiln_le32_load(reg);
-    uint64_t base, highest;
-
-    switch (bar->kind) {
-    case KILN_PCI_BAR_IO:
-        base = low & PCI_BASE_ADDRESS_IO_MASK;
-        highest = UINT16_MAX;
-        break;
-    case KILN_PCI_BAR_MEMORY_64:
-        base = (low & ~(uint64_t)0xf) | (uint64_t)kiln_le32_load(reg + 4) << 32;
-        highest = UINT64_MAX - 1;
-        break;
-    case KILN_PCI_BAR_ROM:
-        if (!(low & PCI_ROM_ADDRESS_ENABLE))
-            return KILN_SPACE_UNMAPPED;
-        base = low & PCI_ROM_ADDRESS_MASK & UINT32_MAX;
-        highest = UINT32_MAX - 1;
-        break;
-    default:
-        base = low & ~(uint64_t)0xf;
-        highest = UINT32_MAX - 1;
-        break;
-    }
-    if (!(command & (bar->kind == KILN_PCI_BAR_IO ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY)))
-        return KILN_SPACE_UNMAPPED;
-    /* 0 is "not assigned"; the top is where a BAR is while its size is asked for. */
-    if (base == 0 || base > highest || bar->region.length - 1 > highest - base)
-        return KILN_SPACE_UNMAPPED;
-    return base;
-}
-
-static void
-place_bars(KilnPciDevice *pci)
-{
-    KilnPciHost *host = kiln_pci_bus_host(pci->bus);
-
-    for (unsigned i = 0; i <= KILN_PCI_ROM; i++) {
-        KilnPciBar *bar = &pci->bars[i];
-
-        if (bar->kind == KILN_PCI_BAR_NONE)
-            continue;
-
-        KilnSpace *space =
-            bar->kind == KILN_PCI_BAR_IO ? kiln_pci_host_io(host) : kiln_pci_host_memory(host);
-        uint64_t base = bar_base(pci, i);
-
-        if (base == KILN_SPACE_UNMAPPED)
-            kiln_space_remove(space, &bar->region);
-        else
-            (void)kiln_space_place(space, &bar->region, base); /* shadowed: as if not decoded */
-    }
-}
-
 /* The status bit follows the device, the pin also the command register: PCI 3.0 §6.2.2, §6.2.3. */
 static void
 route_intx(KilnPciDevice *pci)
@@ -255,7 +196,7 @@ kiln_pci_device_update(KilnPciDevice *pci)
 {
     if (pci->bus == NULL)
         return;
-    place_bars(pci);
+    kiln_pci_decode_update(pci);
     route_intx(pci);
     if (pci->secondary != NULL)
         kiln_pci_bus_set_numbers(pci->secondary, pci->config[PCI_SECONDARY_BUS],

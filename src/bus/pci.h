@@ -55,7 +55,21 @@ typedef struct {
     KilnPciBarKind kind;
     gboolean prefetchable;
     KilnRegion region; /* its length is the BAR's size: a power of 2 */
+    uint64_t wanted;   /* (placement lock): where the function itself decodes it */
 } KilnPciBar;
+
+/* What a bridge lets through to its secondary side. */
+enum {
+    KILN_PCI_WINDOW_IO,
+    KILN_PCI_WINDOW_MEMORY,
+    KILN_PCI_WINDOW_PREFETCHABLE,
+    KILN_PCI_N_WINDOWS
+};
+
+typedef struct {
+    uint64_t base;
+    uint64_t length; /* 0: closed */
+} KilnPciWindow;
 
 /* What a function is; all of it read-only to the guest. */
 typedef struct {
@@ -82,9 +96,10 @@ struct KilnPciDevice {
     uint8_t *w1c_mask;     /* (owned): bits that a guest clears by writing ones */
     uint8_t *reset_config; /* (owned) (nullable): @config as it was when kiln_pci_device_ready() */
     KilnPciBar bars[KILN_PCI_N_BARS + 1];
-    uint8_t last_capability; /* offset of the list's last entry, 0 while empty */
-    uint16_t capability_end; /* first byte that no capability has taken yet */
-    uint16_t last_extended;  /* same for the list from 0x100 */
+    KilnPciWindow windows[KILN_PCI_N_WINDOWS]; /* (placement lock): as they are now, of a bridge */
+    uint8_t last_capability;                   /* offset of the list's last entry, 0 while empty */
+    uint16_t capability_end;                   /* first byte that no capability has taken yet */
+    uint16_t last_extended;                    /* same for the list from 0x100 */
     uint16_t extended_end;
     uint8_t intx_level;  /* (lock): what the device wants its pin to be */
     uint8_t intx_routed; /* (lock): what the bus was told last; derived, not saved */
@@ -104,6 +119,12 @@ struct KilnPciDevice {
 void kiln_pci_device_init(KilnPciDevice *pci, const KilnDeviceOps *ops, const KilnPciOps *pci_ops,
                           const char *id, const KilnPciIdentity *identity);
 void kiln_pci_device_clear(KilnPciDevice *pci);
+
+/* Whether it has a type 1 header. */
+gboolean kiln_pci_device_is_bridge(const KilnPciDevice *pci);
+
+/* Where the register of BAR @index is in the configuration space. */
+unsigned kiln_pci_device_bar_offset(const KilnPciDevice *pci, unsigned index);
 
 /**
  * kiln_pci_device_add_bar:

@@ -363,6 +363,115 @@ START_TEST(bridge12_9_1_functions_behind_bridges)
 }
 END_TEST
 
+static void
+set_window(Board *board, unsigned bus, unsigned slot, unsigned reg, uint64_t base, uint64_t last)
+{
+    put(board->memory, ecam(bus, slot, 0, reg), (last >> 16 & 0xfff0) << 16 | (base >> 16 & 0xfff0),
+        4);
+    if (reg != PCI_PREF_MEMORY_BASE)
+        return;
+    put(board->memory, ecam(bus, slot, 0, PCI_PREF_BASE_UPPER32), base >> 32, 4);
+    put(board->memory, ecam(bus, slot, 0, PCI_PREF_LIMIT_UPPER32), last >> 32, 4);
+}
+
+START_TEST(bridge12_4_windows_filter_what_is_behind)
+{
+    Board board;
+    Card *bridge, *inner, *card;
+    KilnPciBus *bus1, *bus2;
+
+    board_init(&board);
+    bridge = card_new("root-port", PCI_HEADER_TYPE_BRIDGE, TRUE);
+    inner = card_new("bridge", PCI_HEADER_TYPE_BRIDGE, TRUE);
+    card = card_new("card", PCI_HEADER_TYPE_NORMAL, TRUE);
+    kiln_pci_device_add_bar(&card->pci, 0, KILN_PCI_BAR_IO, FALSE, 0x20, &card_bar, card);
+    kiln_pci_device_add_bar(&card->pci, 1, KILN_PCI_BAR_MEMORY_32, FALSE, 0x1000, &card_bar, card);
+    kiln_pci_device_add_bar(&card->pci, 4, KILN_PCI_BAR_MEMORY_64, TRUE, 0x200000, &card_bar, card);
+    bus1 = kiln_pci_bus_new(&bridge->pci);
+    bus2 = kiln_pci_bus_new(&inner->pci);
+    ck_assert(
+        kiln_pci_bus_add(kiln_pci_host_root(board.host), &bridge->pci, KILN_PCI_DEVFN(2, 0), NULL));
+    ck_assert(kiln_pci_bus_add(bus1, &inner->pci, KILN_PCI_DEVFN(0, 0), NULL));
+    ck_assert(kiln_pci_bus_add(bus2, &card->pci, KILN_PCI_DEVFN(0, 0), NULL));
+    put(board.memory, ecam(0, 2, 0, PCI_PRIMARY_BUS), 0x00020100, 4);
+    put(board.memory, ecam(1, 0, 0, PCI_PRIMARY_BUS), 0x00020201, 4);
+    put(board.memory, ecam(2, 0, 0, PCI_BASE_ADDRESS_0), 0xc000, 4);
+    put(board.memory, ecam(2, 0, 0, PCI_BASE_ADDRESS_1), 0xc00ff000, 4);
+    put(board.memory, ecam(2, 0, 0, PCI_BASE_ADDRESS_4), 0x800000000, 8);
+    put(board.memory, ecam(2, 0, 0, PCI_COMMAND), 7, 2);
+
+    /* after reset the windows are [0, 1 MiB), and not enabled */
+    ck_assert_uint_eq(get(board.memory, 0xc00ff000, 4), 0xffffffff);
+    set_window(&board, 0, 2, PCI_MEMORY_BASE, 0xc0000000, 0xc00fffff);
+    set_window(&board, 1, 0, PCI_MEMORY_BASE, 0xc0000000, 0xc00fffff);
+    put(board.memory, ecam(1, 0, 0, PCI_COMMAND), 7, 2);
+    ck_assert_uint_eq(get(board.memory, 0xc00ff000, 4), 0xffffffff); /* the outer one is not */
+    put(board.memory, ecam(0, 2, 0, PCI_COMMAND), 7, 2);
+    ck_assert_uint_eq(get(board.memory, 0xc00ff000, 4), 0x5a);
+    set_window(&board, 0, 2, PCI_MEMORY_BASE, 0xc0100000, 0xc01fffff); /* moves away */
+    ck_assert_uint_eq(get(board.memory, 0xc00ff000, 4), 0xffffffff);
+    set_window(&board, 0, 2, PCI_MEMORY_BASE, 0xc0100000, 0xc00fffff); /* closed */
+    ck_assert_uint_eq(get(board.memory, 0xc00ff000, 4), 0xffffffff);
+    set_window(&board, 0, 2, PCI_MEMORY_BASE, 0xbff00000, 0xc01fffff);
+    ck_assert_uint_eq(get(board.memory, 0xc00ff000, 4), 0x5a);
+
+    /* a BAR may be in either of the memory windows, and all of it is in one */
+    ck_assert_uint_eq(get(board.memory, 0x800000000, 1), 0xff);
+    set_window(&board, 1, 0, PCI_PREF_MEMORY_BASE, 0x800000000, 0x8000fffff);
+    set_window(&board, 0, 2, PCI_PREF_MEMORY_BASE, 0x800000000, 0x8ffffffff);
+    ck_assert_uint_eq(get(board.memory, 0x800000000, 1), 0xff);
+    set_window(&board, 1, 0, PCI_PREF_MEMORY_BASE, 0x800000000, 0x8001fffff);
+    ck_assert_uint_eq(get(board.memory, 0x8001fffff, 1), 0x5a);
+    put(board.memory, ecam(2, 0, 0, PCI_BASE_ADDRESS_1), 0x800000000, 4);
+    ck_assert_uint_eq(get(board.memory, 0xc00ff000, 1), 0xff);
+
+    ck_assert_uint_eq(get(board.io, 0xc000, 1), 0xff);
+    put(board.memory, ecam(0, 2, 0, PCI_IO_BASE), 0xc0c0, 2);
+    put(board.memory, ecam(1, 0, 0, PCI_IO_BASE), 0xd0b0, 2);
+    ck_assert_uint_eq(get(board.io, 0xc000, 1), 0x5a);
+    put(board.memory, ecam(0, 2, 0, PCI_COMMAND), 6, 2);
+    ck_assert_uint_eq(get(board.io, 0xc000, 1), 0xff);
+    ck_assert_uint_eq(get(board.memory, 0x800000000, 1), 0x5a);
+    kiln_device_reset(&bridge->pci.device);
+    ck_assert_uint_eq(get(board.memory, 0x800000000, 1), 0xff);
+
+    kiln_device_free(&card->pci.device);
+    kiln_pci_bus_free(bus2);
+    kiln_device_free(&inner->pci.device);
+    kiln_pci_bus_free(bus1);
+    kiln_device_free(&bridge->pci.device);
+    board_clear(&board);
+}
+END_TEST
+
+START_TEST(pci30_6_2_1_functions_that_share_a_slot_say_so)
+{
+    Board board;
+    Card *zero, *two, *other;
+
+    board_init(&board);
+    zero = card_new("zero", PCI_HEADER_TYPE_NORMAL, FALSE);
+    two = card_new("two", PCI_HEADER_TYPE_BRIDGE, FALSE);
+    other = card_new("other", PCI_HEADER_TYPE_NORMAL, FALSE);
+    ck_assert(
+        kiln_pci_bus_add(kiln_pci_host_root(board.host), &zero->pci, KILN_PCI_DEVFN(3, 0), NULL));
+    ck_assert(
+        kiln_pci_bus_add(kiln_pci_host_root(board.host), &other->pci, KILN_PCI_DEVFN(4, 0), NULL));
+    ck_assert_uint_eq(get(board.memory, ecam(0, 3, 0, PCI_HEADER_TYPE), 1), 0);
+    ck_assert(
+        kiln_pci_bus_add(kiln_pci_host_root(board.host), &two->pci, KILN_PCI_DEVFN(3, 2), NULL));
+    ck_assert_uint_eq(get(board.memory, ecam(0, 3, 0, PCI_HEADER_TYPE), 1), 0x80);
+    ck_assert_uint_eq(get(board.memory, ecam(0, 3, 2, PCI_HEADER_TYPE), 1), 0x81);
+    ck_assert_uint_eq(get(board.memory, ecam(0, 4, 0, PCI_HEADER_TYPE), 1), 0);
+    kiln_device_reset(&zero->pci.device);
+    ck_assert_uint_eq(get(board.memory, ecam(0, 3, 0, PCI_HEADER_TYPE), 1), 0x80);
+    kiln_device_free(&zero->pci.device);
+    kiln_device_free(&two->pci.device);
+    kiln_device_free(&other->pci.device);
+    board_clear(&board);
+}
+END_TEST
+
 static GByteArray *
 save(KilnDevice *device)
 {
@@ -474,6 +583,8 @@ make_suite(void)
     tcase_add_test(tcase, capability_lists_are_linked_in_order);
     tcase_add_test(tcase, pci30_6_2_2_intx_disable_and_status);
     tcase_add_test(tcase, bridge12_9_1_functions_behind_bridges);
+    tcase_add_test(tcase, bridge12_4_windows_filter_what_is_behind);
+    tcase_add_test(tcase, pci30_6_2_1_functions_that_share_a_slot_say_so);
     tcase_add_test(tcase, save_load_save);
     tcase_add_test(tcase, loading_takes_only_what_a_guest_could_have_written);
     tcase_add_test(tcase, ecam_moves);
