@@ -8,6 +8,7 @@
 check_LIBRARIES += libkiln-test.a
 libkiln_test_a_SOURCES = tests/lib/kiln-test.c tests/lib/kiln-test.h \
 	tests/lib/kiln-board.c tests/lib/kiln-board.h \
+	tests/lib/kiln-card.c tests/lib/kiln-card.h \
 	tests/lib/virtio-driver.h
 libkiln_test_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 

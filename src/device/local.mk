@@ -8,6 +8,7 @@ libkiln_device_a_SOURCES = \
 	%D%/port92.c %D%/port92.h \
 	%D%/pvpanic.c %D%/pvpanic.h \
 	%D%/reset.h \
+	%D%/root-port.c %D%/root-port.h \
 	%D%/rtc.c %D%/rtc.h \
 	%D%/rtc-time.c %D%/rtc-time.h \
 	%D%/serial.c %D%/serial.h

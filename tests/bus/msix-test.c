@@ -6,70 +6,16 @@
 
 #include "bus/pci-bus.h"
 #include "tests/lib/kiln-board.h"
+#include "tests/lib/kiln-card.h"
 #include "tests/lib/kiln-test.h"
 
 enum { SLOT = 4, BAR = 1, BASE = 0xc0000000, N_VECTORS = 70, PENDING = 0x800, CONTROL = 0x42 };
 
-typedef struct {
-    KilnPciDevice pci;
-    KilnMsix *msix;
-} Card;
-
-static void
-card_written(KilnPciDevice *pci, unsigned offset, unsigned size)
-{
-    kiln_msix_written(((Card *)pci)->msix, offset, size);
-}
-
-static const KilnPciOps card_pci_ops = { .config_written = card_written };
-
-static void
-card_reset(KilnDevice *device)
-{
-    kiln_pci_device_reset((KilnPciDevice *)device);
-    kiln_msix_reset(((Card *)device)->msix);
-}
-
-static void
-card_free(KilnDevice *device)
-{
-    Card *card = (Card *)device;
-
-    kiln_pci_bus_remove(&card->pci);
-    kiln_msix_free(card->msix);
-    kiln_pci_device_clear(&card->pci);
-    g_free(card);
-}
-
-static gboolean
-card_post_load(void *object, GError **error)
-{
-    kiln_msix_update(((Card *)object)->msix);
-    return TRUE;
-}
-
-static const KilnStateField card_fields[] = {
-    KILN_STATE_STRUCT(Card, pci, 1, &kiln_pci_state),
-    KILN_STATE_POINTER(Card, msix, 1, &kiln_msix_state),
-    KILN_STATE_END,
-};
-static const KilnStateDescription card_state = { .name = "card",
-                                                 .version = 1,
-                                                 .min_version = 1,
-                                                 .fields = card_fields,
-                                                 .post_load = card_post_load };
-static const KilnDeviceOps card_ops = {
-    .name = "card", .reset = card_reset, .free = card_free, .state = &card_state
-};
-
-static Card *
+static KilnCard *
 card_new(KilnBoard *board, unsigned n_vectors)
 {
-    static const KilnPciIdentity identity = { .vendor = 0x1af4, .device = 0x1041 };
-    Card *card = g_new0(Card, 1);
+    KilnCard *card = kiln_card_new("card", n_vectors);
 
-    kiln_pci_device_init(&card->pci, &card_ops, &card_pci_ops, "card", &identity);
-    card->msix = kiln_msix_new(&card->pci, BAR, n_vectors, NULL);
     ck_assert_ptr_nonnull(card->msix);
     ck_assert(kiln_pci_bus_add(kiln_pci_host_root(board->host), &card->pci, KILN_PCI_DEVFN(SLOT, 0),
                                NULL));
@@ -104,7 +50,7 @@ START_TEST(pci30_6_8_2_capability_tells_table_and_pending_bits)
 
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(KilnBoard) board = kiln_board_new();
-        Card *card = card_new(board, cases[i].n_vectors);
+        KilnCard *card = card_new(board, cases[i].n_vectors);
 
         ck_assert_uint_eq(kiln_board_config(board, SLOT, 0x40, 4),
                           (cases[i].n_vectors - 1) << 16 | PCI_CAP_ID_MSIX);
@@ -125,7 +71,7 @@ END_TEST
 START_TEST(unmasked_vectors_send_their_message)
 {
     g_autoptr(KilnBoard) board = kiln_board_new();
-    Card *card = card_new(board, N_VECTORS);
+    KilnCard *card = card_new(board, N_VECTORS);
     const KilnMsiMessage *message;
 
     set_entry(board, 3, 0xfee01000, 0x4041, 0);
@@ -155,7 +101,7 @@ END_TEST
 START_TEST(pci30_6_8_3_4_masking_keeps_and_unmasking_delivers)
 {
     g_autoptr(KilnBoard) board = kiln_board_new();
-    Card *card = card_new(board, N_VECTORS);
+    KilnCard *card = card_new(board, N_VECTORS);
 
     set_control(board, PCI_MSIX_FLAGS_ENABLE);
     set_entry(board, 69, 0xfee00000, 7, 0);
@@ -181,7 +127,7 @@ END_TEST
 START_TEST(pci30_6_8_2_3_function_mask_is_one_call)
 {
     g_autoptr(KilnBoard) board = kiln_board_new();
-    Card *card = card_new(board, N_VECTORS);
+    KilnCard *card = card_new(board, N_VECTORS);
     unsigned before;
 
     set_control(board, PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
@@ -207,7 +153,7 @@ END_TEST
 START_TEST(masked_entries_are_written_without_a_call)
 {
     g_autoptr(KilnBoard) board = kiln_board_new();
-    Card *card = card_new(board, N_VECTORS);
+    KilnCard *card = card_new(board, N_VECTORS);
     unsigned before;
 
     set_control(board, PCI_MSIX_FLAGS_ENABLE);
@@ -226,7 +172,7 @@ END_TEST
 START_TEST(what_came_while_off_is_lost)
 {
     g_autoptr(KilnBoard) board = kiln_board_new();
-    Card *card = card_new(board, N_VECTORS);
+    KilnCard *card = card_new(board, N_VECTORS);
 
     set_entry(board, 0, 0xfee00000, 9, 0);
     kiln_msix_notify(card->msix, 0);
@@ -239,7 +185,7 @@ END_TEST
 START_TEST(reset_masks_and_forgets)
 {
     g_autoptr(KilnBoard) board = kiln_board_new();
-    Card *card = card_new(board, N_VECTORS);
+    KilnCard *card = card_new(board, N_VECTORS);
 
     set_control(board, PCI_MSIX_FLAGS_ENABLE);
     set_entry(board, 0, 0xfee00000, 9, 0);
@@ -259,7 +205,7 @@ END_TEST
 START_TEST(accesses_of_every_size_and_place)
 {
     g_autoptr(KilnBoard) board = kiln_board_new();
-    Card *card = card_new(board, N_VECTORS);
+    KilnCard *card = card_new(board, N_VECTORS);
 
     set_control(board, PCI_MSIX_FLAGS_ENABLE);
     kiln_board_write(board, BASE, 0x1122334455667788, 8);
@@ -288,7 +234,7 @@ END_TEST
 START_TEST(a_full_host_is_asked_again)
 {
     g_autoptr(KilnBoard) board = kiln_board_new();
-    Card *card = card_new(board, N_VECTORS);
+    KilnCard *card = card_new(board, N_VECTORS);
 
     board->msi_full = TRUE;
     set_control(board, PCI_MSIX_FLAGS_ENABLE);
@@ -308,7 +254,7 @@ START_TEST(save_load_save_with_pending_bits)
 {
     g_autoptr(KilnBoard) board = kiln_board_new();
     g_autoptr(KilnBoard) other = kiln_board_new();
-    Card *card = card_new(board, N_VECTORS), *twin = card_new(other, N_VECTORS);
+    KilnCard *card = card_new(board, N_VECTORS), *twin = card_new(other, N_VECTORS);
 
     set_control(board, PCI_MSIX_FLAGS_ENABLE);
     set_entry(board, 0, 0x1fee00000, 50, 0);
@@ -331,7 +277,7 @@ START_TEST(another_number_of_vectors_is_not_loaded)
 {
     g_autoptr(KilnBoard) board = kiln_board_new();
     g_autoptr(KilnBoard) other = kiln_board_new();
-    Card *card = card_new(board, N_VECTORS), *twin = card_new(other, N_VECTORS + 1);
+    KilnCard *card = card_new(board, N_VECTORS), *twin = card_new(other, N_VECTORS + 1);
     KilnStateEntry entry = kiln_device_state(&card->pci.device);
     g_autoptr(GByteArray) saved = kiln_state_save(&entry, 1);
     g_autoptr(GError) error = NULL;

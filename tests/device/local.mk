@@ -3,6 +3,7 @@ device_tests = tests/device/chipset-test \
 	tests/device/clock-test \
 	tests/device/ich9-pm-test \
 	tests/device/legacy-ports-test \
+	tests/device/root-port-test \
 	tests/device/rtc-test \
 	tests/device/serial-test
 check_PROGRAMS += $(device_tests)
@@ -11,5 +12,6 @@ tests_device_chipset_test_SOURCES = tests/device/chipset-test.c
 tests_device_clock_test_SOURCES = tests/device/clock-test.c
 tests_device_ich9_pm_test_SOURCES = tests/device/ich9-pm-test.c
 tests_device_legacy_ports_test_SOURCES = tests/device/legacy-ports-test.c
+tests_device_root_port_test_SOURCES = tests/device/root-port-test.c
 tests_device_rtc_test_SOURCES = tests/device/rtc-test.c
 tests_device_serial_test_SOURCES = tests/device/serial-test.c
