@@ -52,6 +52,10 @@ fuzz_targets += tests/fuzz/vhost-user-messages-fuzz
 tests_fuzz_vhost_user_messages_fuzz_SOURCES = tests/fuzz/vhost-user-messages-fuzz.c $(FUZZ_MAIN)
 tests_fuzz_vhost_user_messages_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/vhost-user-messages
+fuzz_targets += tests/fuzz/nbd-limits-fuzz
+tests_fuzz_nbd_limits_fuzz_SOURCES = tests/fuzz/nbd-limits-fuzz.c $(FUZZ_MAIN)
+tests_fuzz_nbd_limits_fuzz_LDFLAGS = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/corpus/nbd-limits
 
 fuzz-targets: $(fuzz_targets)
 .PHONY: fuzz-targets
