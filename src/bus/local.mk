@@ -9,5 +9,6 @@ libkiln_bus_a_SOURCES = \
 	%D%/pci-bus.c %D%/pci-bus.h \
 	%D%/pci-decode.c %D%/pci-decode.h \
 	%D%/pci-express.c %D%/pci-express.h \
+	%D%/pci-setup.c %D%/pci-setup.h \
 	%D%/reclaim.c %D%/reclaim.h \
 	%D%/space.c %D%/space.h

@@ -2,11 +2,12 @@
 /*
  * What stands in guest memory when the first vCPU starts, all by direct boot:
  *
- *   tables (ACPI and SMBIOS in 0xe0000-0xfffff, where guests look) -> kernel, initrd,
- *   command line (boot room) -> registers of the first vCPU
+ *   PCI functions set up -> tables (ACPI and SMBIOS in 0xe0000-0xfffff, where guests look) ->
+ * kernel, initrd, command line (boot room) -> registers of the first vCPU
  *
  * It is done anew at each reset, since the guest may have written over any of it.
  */
+#include "machine/pci.h"
 #include "machine/private.h"
 
 #include "acpi/smbios.h"
@@ -144,8 +145,8 @@ kiln_machine_load_boot(KilnMachine *machine, GError **error)
     KilnBootEntry entry;
     KilnVcpuStart start;
 
-    if (!write_acpi(machine, &reserved[1], error) || !write_smbios(machine, error) ||
-        !kiln_boot_load(machine->memory, &options, &entry, error))
+    if (!kiln_machine_setup_pci(machine, error) || !write_acpi(machine, &reserved[1], error) ||
+        !write_smbios(machine, error) || !kiln_boot_load(machine->memory, &options, &entry, error))
         return FALSE;
     start = vcpu_start(&entry);
     return kiln_vcpu_group_reset(machine->vcpus, &start, error);

@@ -7,6 +7,7 @@ libkiln_machine_a_SOURCES = \
 	%D%/lifecycle.c \
 	%D%/machine.h \
 	%D%/msi.c %D%/msi.h \
+	%D%/pci.c %D%/pci.h \
 	%D%/pin.c %D%/pin.h \
 	%D%/ports.c \
 	%D%/private.h \

@@ -5,47 +5,35 @@
 #include "base/error.h"
 #include "device/ich9-pm.h"
 #include "domain/domain.h"
+#include "machine/pci.h"
 #include "machine/private.h"
 #include "memory/layout.h"
 
 enum {
-    GSI_PIRQ_A = 16,
     N_SLOTS = 32,
     N_PINS = 4,
-    FIRST_SLOT_OF_ITS_OWN = 25, /* from here on each slot has a route register, which is 1:1 */
-    MAX_WINDOWS = 3,
     BITS_PER_HEX_DIGIT = 4,
 };
 
 /* ---- ACPI --------------------------------------------------------------------------------------
  */
 
-/* As device/ich9-lpc.h routes them. */
 static void
 pci_gsis(KilnAcpiOptions *options)
 {
-    for (guint slot = 0; slot < N_SLOTS; slot++) {
-        for (guint pin = 0; pin < N_PINS; pin++) {
-            guint pirq = slot < FIRST_SLOT_OF_ITS_OWN ? N_PINS + (slot + pin) % N_PINS : pin;
-
-            options->pci_gsi[slot][pin] = (uint8_t)(GSI_PIRQ_A + pirq);
-        }
-    }
+    for (guint slot = 0; slot < N_SLOTS; slot++)
+        for (guint pin = 0; pin < N_PINS; pin++)
+            options->pci_gsi[slot][pin] = (uint8_t)kiln_machine_pci_gsi(slot, pin);
 }
 
 static guint
-pci_windows(const KilnMachine *machine, KilnAcpiRange windows[MAX_WINDOWS])
+pci_windows(const KilnMachine *machine, KilnAcpiRange ranges[KILN_MACHINE_MAX_PCI_WINDOWS])
 {
-    uint64_t ram = kiln_memory_size(machine->memory);
-    uint64_t start = kiln_layout_pci32_start(ram);
-    uint64_t high = kiln_layout_pci64_size(ram, kiln_cpuid_phys_bits(machine->cpuid));
-    guint n = 0;
+    KilnPciWindow windows[KILN_MACHINE_MAX_PCI_WINDOWS];
+    guint n = kiln_machine_pci_windows(machine, windows);
 
-    windows[n++] = (KilnAcpiRange){ start, KILN_LAYOUT_ECAM - start };
-    windows[n++] =
-        (KilnAcpiRange){ KILN_LAYOUT_PCI32_TOP, KILN_LAYOUT_PCI32_TOP_END - KILN_LAYOUT_PCI32_TOP };
-    if (high > 0)
-        windows[n++] = (KilnAcpiRange){ kiln_layout_pci64_start(ram), high };
+    for (guint i = 0; i < n; i++)
+        ranges[i] = (KilnAcpiRange){ windows[i].base, windows[i].length };
     return n;
 }
 
@@ -73,7 +61,7 @@ kiln_machine_acpi_tables(KilnMachine *machine)
     g_autofree KilnAcpiCpu *cpus = g_new0(KilnAcpiCpu, n_vcpus);
     g_autofree KilnAcpiMemory *memory = g_new0(KilnAcpiMemory, n_regions);
     g_autofree uint8_t *distances = g_new0(uint8_t, n_nodes * n_nodes + 1);
-    KilnAcpiRange windows[MAX_WINDOWS];
+    KilnAcpiRange windows[KILN_MACHINE_MAX_PCI_WINDOWS];
     KilnAcpiOptions options;
 
     kiln_acpi_options_init(&options);
