@@ -11,4 +11,5 @@ libkiln_device_a_SOURCES = \
 	%D%/root-port.c %D%/root-port.h \
 	%D%/rtc.c %D%/rtc.h \
 	%D%/rtc-time.c %D%/rtc-time.h \
-	%D%/serial.c %D%/serial.h
+	%D%/serial.c %D%/serial.h \
+	%D%/virtiofsd.c %D%/virtiofsd.h

@@ -9,6 +9,9 @@
 #include "vhost/vhost.h"
 #include "virtio/device.h"
 
+/* Returns: what the driver negotiated, of what the peer offers; 0 if the peer does not say. */
+uint64_t kiln_virtio_vhost_features(const KilnVirtioDevice *device, KilnVhost *vhost);
+
 /**
  * kiln_virtio_vhost_start:
  * @first: the device's queue that is the peer's queue 0

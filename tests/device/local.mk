@@ -5,7 +5,8 @@ device_tests = tests/device/chipset-test \
 	tests/device/legacy-ports-test \
 	tests/device/root-port-test \
 	tests/device/rtc-test \
-	tests/device/serial-test
+	tests/device/serial-test \
+	tests/device/virtiofsd-test
 check_PROGRAMS += $(device_tests)
 TESTS += $(device_tests)
 tests_device_chipset_test_SOURCES = tests/device/chipset-test.c
@@ -15,3 +16,4 @@ tests_device_legacy_ports_test_SOURCES = tests/device/legacy-ports-test.c
 tests_device_root_port_test_SOURCES = tests/device/root-port-test.c
 tests_device_rtc_test_SOURCES = tests/device/rtc-test.c
 tests_device_serial_test_SOURCES = tests/device/serial-test.c
+tests_device_virtiofsd_test_SOURCES = tests/device/virtiofsd-test.c
