@@ -86,8 +86,9 @@ pci_osc(KilnAml *aml)
         CONTROL_NATIVE_PME = 1 << 2,
         CONTROL_AER = 1 << 3,
         CONTROL_CAPABILITY = 1 << 4, /* the PCI Express capability structure */
-        CONTROL_GRANTED =
-            CONTROL_NATIVE_HOTPLUG | CONTROL_NATIVE_PME | CONTROL_AER | CONTROL_CAPABILITY,
+        CONTROL_LTR = 1 << 5,        /* latency tolerance reporting */
+        CONTROL_GRANTED = CONTROL_NATIVE_HOTPLUG | CONTROL_NATIVE_PME | CONTROL_AER |
+                          CONTROL_CAPABILITY | CONTROL_LTR,
         STATUS_UNKNOWN_UUID = 1 << 2,
         STATUS_UNKNOWN_REVISION = 1 << 3,
         STATUS_MASKED = 1 << 4,

@@ -3,7 +3,7 @@
  * What stands in guest memory when the first vCPU starts, all by direct boot:
  *
  *   PCI functions set up -> tables (ACPI and SMBIOS in 0xe0000-0xfffff, where guests look) ->
- * kernel, initrd, command line (boot room) -> registers of the first vCPU
+ *   kernel, initrd, command line (boot room) -> registers of the first vCPU
  *
  * It is done anew at each reset, since the guest may have written over any of it.
  */
