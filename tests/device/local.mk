@@ -1,6 +1,7 @@
 # Unit tests of the room device; see tests/local.mk for KILN_TEST_LIBS.
 device_tests = tests/device/chipset-test \
 	tests/device/clock-test \
+	tests/device/i6300esb-test \
 	tests/device/ich9-pm-test \
 	tests/device/legacy-ports-test \
 	tests/device/root-port-test \
@@ -11,6 +12,7 @@ check_PROGRAMS += $(device_tests)
 TESTS += $(device_tests)
 tests_device_chipset_test_SOURCES = tests/device/chipset-test.c
 tests_device_clock_test_SOURCES = tests/device/clock-test.c
+tests_device_i6300esb_test_SOURCES = tests/device/i6300esb-test.c
 tests_device_ich9_pm_test_SOURCES = tests/device/ich9-pm-test.c
 tests_device_legacy_ports_test_SOURCES = tests/device/legacy-ports-test.c
 tests_device_root_port_test_SOURCES = tests/device/root-port-test.c
