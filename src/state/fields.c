@@ -124,8 +124,12 @@ read_structs(KilnStateCursor *cursor, const KilnStateField *field, uint8_t *obje
         uint8_t *element = object != NULL ? object + field->offset + i * field->size : NULL;
         uint32_t version;
 
-        if (element != NULL && field->kind == KILN_STATE_KIND_POINTER)
-            memcpy(&element, element, sizeof element);
+        if (element != NULL && field->kind == KILN_STATE_KIND_POINTER) {
+            void *part;
+
+            memcpy(&part, element, sizeof part);
+            element = part;
+        }
         if (!kiln_state_take_u32(cursor, &version))
             return cut_short(cursor->left, error);
         if (!kiln_state_fields_read(cursor, field->nested, version, element, error)) {
