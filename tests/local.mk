@@ -9,7 +9,8 @@ check_LIBRARIES += libkiln-test.a
 libkiln_test_a_SOURCES = tests/lib/kiln-test.c tests/lib/kiln-test.h \
 	tests/lib/kiln-board.c tests/lib/kiln-board.h \
 	tests/lib/kiln-card.c tests/lib/kiln-card.h \
-	tests/lib/virtio-driver.h
+	tests/lib/virtio-driver.c tests/lib/virtio-driver.h \
+	tests/lib/virtio-driver-private.h tests/lib/virtio-driver-ring.c
 libkiln_test_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
 KILN_TEST_LIBS = libkiln-test.a $(KILN_ROOM_LIBS) $(CHECK_LIBS) $(KILN_LIBS)

@@ -16,10 +16,24 @@
 #include "virtio/device.h"
 
 /**
+ * KilnVirtioWindowOps:
+ * @add: @length bytes at @host are guest memory at @address from now on.  FALSE if the machine can
+ *   take no more: accesses then come to the region's ops, which is slow
+ * @remove: takes that back
+ *
+ * For shared memory regions (virtio 1.2 §2.10).  Any thread, from KilnRegionOps.mapped.
+ */
+typedef struct {
+    gboolean (*add)(void *opaque, uint64_t address, uint64_t length, void *host);
+    void (*remove)(void *opaque, uint64_t address, uint64_t length);
+} KilnVirtioWindowOps;
+
+/**
  * KilnVirtioPciOptions:
  * @instance: tells functions of one device type apart in saved state
  * @class_code: 24 bits; 0 is what the device type usually has
  * @doorbells: where kicks are caught; all zeroes: they come as register writes
+ * @window, @window_opaque: (nullable): makes shared memory guest memory
  * @n_vectors: of MSI-X; 0 is one a queue and one for configuration
  * @page_per_vq: each queue's notify address is in a page of its own
  * @express: a PCI Express function: it is behind a root port (else an integrated endpoint of the
@@ -29,6 +43,8 @@ typedef struct {
     uint32_t instance;
     uint32_t class_code;
     KilnDoorbells doorbells;
+    const KilnVirtioWindowOps *window;
+    void *window_opaque;
     unsigned n_vectors;
     gboolean page_per_vq;
     gboolean express;

@@ -106,7 +106,7 @@ KilnDriverBuffer kiln_driver_alloc(KilnDriver *driver, uint32_t length);
 /* The same with a copy of @data in it. */
 KilnDriverBuffer kiln_driver_alloc_data(KilnDriver *driver, const void *data, uint32_t length);
 
-/* Gives up all that was allocated since the driver was started. */
+/* Gives up all that was allocated since the driver was started; nothing is in flight. */
 void kiln_driver_free_buffers(KilnDriver *driver);
 
 /**
@@ -126,6 +126,9 @@ void kiln_driver_set_indirect(KilnDriver *driver, gboolean indirect);
 /* Notifies the device if it wants to be (kick), or in any case. */
 void kiln_driver_kick(KilnDriver *driver, unsigned queue);
 void kiln_driver_kick_always(KilnDriver *driver, unsigned queue);
+
+/* How often kiln_driver_kick() found that the device wants it. */
+unsigned kiln_driver_kicks(KilnDriver *driver);
 
 /**
  * kiln_driver_take_used:
