@@ -28,8 +28,8 @@ enum { KILN_QCOW2_MAX_DEPTH = 200 }; /* images in a chain; more are taken for a 
  * Called while the image is opened, for its backing image, which is to be opened read-only, or its
  * external data file.  A loop ends in an error, by @depth.
  *
- * Returns: (transfer full) (nullable): NULL with @error set, or without it: there is to be none
- *   (a backing image only).
+ * Returns: (transfer full) (nullable): it gives zeroes for the rest of the sector in which it ends;
+ *   NULL with @error set, or without it: there is to be none (a backing image only).
  */
 typedef KilnBlock *(*KilnQcow2Opener)(const char *name, const char *format, unsigned depth,
                                       gpointer data, GError **error);

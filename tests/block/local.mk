@@ -14,3 +14,16 @@ tests_block_nbd_test_LDADD = $(nbd_test_libs)
 tests_block_nbd_servers_test_SOURCES = tests/block/nbd-servers-test.c $(nbd_test_files)
 tests_block_nbd_servers_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--export-dynamic
 tests_block_nbd_servers_test_LDADD = $(nbd_test_libs)
+
+fd_child = tests/block/fd-child.c tests/block/fd-child.h
+
+check_PROGRAMS += tests/block/block-tool
+tests_block_block_tool_SOURCES = tests/block/block-tool.c $(fd_child)
+
+# Against QEMU's tools: a few images in `make check`, hundreds in `make check-qcow2`.
+QCOW2_TEST_FILES = tests/block/block-tool qcow2-zlib.so qcow2-zstd.so
+TESTS += tests/block/qcow2-qemu-test.py
+EXTRA_DIST += tests/block/qcow2-qemu-test.py
+check-qcow2: $(QCOW2_TEST_FILES)
+	@$(AM_TESTS_ENVIRONMENT) $(PYTHON3) $(srcdir)/tests/block/qcow2-qemu-test.py --full
+.PHONY: check-qcow2
