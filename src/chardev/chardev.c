@@ -40,6 +40,7 @@ struct KilnChardev {
     gboolean knocked;       /* locked: the backend wants @connect_now */
     gboolean short_write;   /* locked: the front end waits for writable() */
     gboolean resume;        /* locked: the front end has room for input */
+    gboolean patient;       /* locked: the front end waits for readers however long it takes */
     gint64 last_direct_us;  /* locked */
     KilnChardevStats stats; /* locked; drops of the ring are added when asked for */
 
@@ -224,6 +225,15 @@ host_output_failed(void *opaque, KilnStream *stream)
     wake_locked(opaque); /* the ring may have space now */
 }
 
+static void
+host_output_went_on(void *opaque)
+{
+    KilnChardev *chardev = opaque;
+
+    if (chardev->short_write)
+        wake_locked(chardev);
+}
+
 /* ---- Main thread ---- */
 
 static gboolean
@@ -253,6 +263,8 @@ offer_space_locked(KilnChardev *chardev)
 {
     if (!chardev->short_write)
         return FALSE;
+    if (kiln_ring_space(&chardev->ring) == 0 && chardev->patient)
+        return FALSE; /* whoever takes something wakes us */
     if (kiln_ring_space(&chardev->ring) == 0 &&
         !kiln_ring_give_up(&chardev->ring, g_get_monotonic_time())) {
         watch_stall(chardev);
@@ -332,6 +344,9 @@ kiln_chardev_set_frontend(KilnChardev *chardev, const KilnChardevFrontend *front
     chardev->frontend = frontend;
     chardev->frontend_context = context;
     chardev->told_open = FALSE;
+    kiln_mutex_lock(&chardev->lock);
+    chardev->patient = frontend != NULL && frontend->patient;
+    kiln_mutex_unlock(&chardev->lock);
     kiln_chardev_resume_input(chardev);
 }
 
@@ -492,6 +507,7 @@ kiln_chardev_open(const KilnChardevOptions *given, GMainContext *context, GError
         .ended = host_ended,
         .hung_up = host_hung_up,
         .output_failed = host_output_failed,
+        .output_went_on = host_output_went_on,
     };
     opened = open_all(chardev, &options, error);
     kiln_fd_clear(&options.fd);

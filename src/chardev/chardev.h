@@ -11,8 +11,8 @@
  *
  * Output goes into one ring that each of the three reads at its own speed.  A reader that takes
  * nothing for KILN_CHARDEV_STALL_MS while the ring is full is left behind: it loses the oldest
- * bytes, and the guest runs on.  Where nobody listens (a pty that nobody has open, a socket without
- * a client) output is dropped at once.
+ * bytes, and the guest runs on (unless the front end is patient).  Where nobody listens (a pty that
+ * nobody has open, a socket without a client) output is dropped at once.
  *
  * Threads: kiln_chardev_write() and kiln_chardev_resume_input() may be called from any thread, also
  * with the front end's lock held, and never block.  All else is called on the thread that runs the
@@ -99,6 +99,9 @@ typedef enum {
  * @writable: (nullable): there is room again after kiln_chardev_write() took less than all; called
  *   once for each time that it did, or once for several
  *
+ * @patient: the guest's sender waits without harm, as a program that writes to a channel does: no
+ *   reader is left behind, however slow, and nothing is lost while somebody listens
+ *
  * What the guest's device gives to its chardev; all are called on the chardev's own thread.
  */
 typedef struct {
@@ -106,6 +109,7 @@ typedef struct {
     void (*receive)(void *context, const uint8_t *data, gsize length);
     void (*event)(void *context, KilnChardevEvent event);
     void (*writable)(void *context);
+    gboolean patient;
 } KilnChardevFrontend;
 
 /**

@@ -116,6 +116,7 @@ on_writable(int fd, GIOCondition ready, gpointer data)
 
     kiln_fd_source_set_condition(stream->out_source, 0);
     kiln_stream_pump(stream);
+    stream->host->output_went_on(stream->host->opaque);
     return G_SOURCE_CONTINUE;
 }
 

@@ -24,8 +24,9 @@ typedef struct KilnStream KilnStream;
  * @hung_up: the peer is gone, and the guest has no room for what it left: as long as nobody takes
  *   the place, the guest may read that, and @ended follows
  * @output_failed: (locked): nothing can be sent any more; @ended follows if that ends the stream
+ * @output_went_on: (locked): a peer that was slow has taken more: the ring may have space
  *
- * All but @output_failed are called without the lock.
+ * All but the last two are called without the lock.
  */
 typedef struct {
     GMainContext *context;
@@ -39,6 +40,7 @@ typedef struct {
     void (*ended)(void *opaque, KilnStream *stream);
     void (*hung_up)(void *opaque, KilnStream *stream);
     void (*output_failed)(void *opaque, KilnStream *stream);
+    void (*output_went_on)(void *opaque);
 } KilnStreamHost;
 
 /**

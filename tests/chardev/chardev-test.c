@@ -632,6 +632,47 @@ START_TEST(a_stuck_reader_does_not_hold_the_guest)
 }
 END_TEST
 
+static const KilnChardevFrontend patient = { .writable = port_writable, .patient = TRUE };
+
+START_TEST(a_patient_front_end_loses_nothing)
+{
+    KilnChardevOptions options = KILN_CHARDEV_OPTIONS_INIT;
+    static uint8_t block[4096];
+    gsize written = 0, got = 0;
+    gint64 start = g_get_monotonic_time();
+    KilnChardevStats stats;
+    int pair[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    options.kind = KILN_CHARDEV_UNIX;
+    options.fd = pair[0];
+    open_port(&options);
+    kiln_chardev_set_frontend(port.chardev, &patient, NULL);
+    while (got < 4u << 20) {
+        static uint8_t drain[65536];
+        guint before = port.writable;
+        gsize taken = kiln_chardev_write(port.chardev, block, sizeof block);
+
+        written += taken;
+        if (taken == sizeof block)
+            continue;
+        while (port.writable == before) {
+            ssize_t some = recv(pair[1], drain, sizeof drain, MSG_DONTWAIT);
+
+            got += some > 0 ? (gsize)some : 0;
+            run_what_is_ready();
+        }
+    }
+    /* Progress comes with the reader's, not with a timer. */
+    ck_assert_int_lt(g_get_monotonic_time() - start, 5 * G_USEC_PER_SEC);
+    kiln_chardev_get_stats(port.chardev, &stats);
+    ck_assert_uint_eq(stats.written, written);
+    ck_assert_uint_eq(stats.dropped, 0);
+    close(pair[1]);
+    close_port();
+}
+END_TEST
+
 static void *
 guest_thread(void *data)
 {
@@ -730,6 +771,7 @@ make_suite(void)
     tcase_add_test(tcase, stdio_of_no_terminal_is_plain);
     tcase_add_test(tcase, console_is_attached_beside_the_backend);
     tcase_add_test(tcase, a_stuck_reader_does_not_hold_the_guest);
+    tcase_add_test(tcase, a_patient_front_end_loses_nothing);
     tcase_add_test(tcase, bytes_of_a_vcpu_thread_arrive_in_order);
     tcase_add_test(tcase, what_is_in_the_ring_goes_out_at_the_end);
     return suite;
