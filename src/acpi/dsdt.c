@@ -3,7 +3,7 @@
  * The DSDT (ACPI 6.5 §5.2.11.1) as byte code:
  *
  *   \_S5, \_SB { PCI0 { windows, pins, _OSC, LPC { RTC, COMs, keyboard, pvpanic } },
- *                board resources, HPET, a processor device for each vCPU }
+ *                board resources, HPET, TPM, a processor device for each vCPU }
  *
  * Of the interrupt modes only the IOAPIC's is described: a _PRT with plain GSIs.
  */
@@ -23,11 +23,14 @@ enum {
     PVPANIC_PORT = 0x505,
 };
 
-#define VGA_BASE     G_GUINT64_CONSTANT(0xa0000)
-#define VGA_LENGTH   G_GUINT64_CONSTANT(0x20000)
-#define ECAM_PER_BUS G_GUINT64_CONSTANT(0x100000)
-#define HPET_BASE    0xfed00000u
-#define HPET_LENGTH  0x400u
+#define VGA_BASE       G_GUINT64_CONSTANT(0xa0000)
+#define VGA_LENGTH     G_GUINT64_CONSTANT(0x20000)
+#define ECAM_PER_BUS   G_GUINT64_CONSTANT(0x100000)
+#define HPET_BASE      0xfed00000u
+#define HPET_LENGTH    0x400u
+#define TPM_BASE       0xfed40000u
+#define TPM_TIS_LENGTH 0x5000u
+#define TPM_CRB_LENGTH 0x1000u
 
 static void
 pci_windows(KilnAml *aml, const KilnAcpiOptions *options)
@@ -277,6 +280,26 @@ hpet(KilnAml *aml)
     kiln_aml_end(aml);
 }
 
+/* TCG ACPI Specification 1.4 §8: the device of a TPM 2.0, and PNP0C31 for one of version 1.2. */
+static void
+tpm(KilnAml *aml, const KilnAcpiOptions *options)
+{
+    const gboolean crb = options->tpm == KILN_ACPI_TPM_CRB;
+
+    kiln_aml_begin_device(aml, "TPM");
+    if (options->tpm == KILN_ACPI_TPM_TIS_1_2)
+        kiln_aml_name_eisa_id(aml, "_HID", "PNP0C31");
+    else
+        kiln_aml_name_string(aml, "_HID", "MSFT0101");
+    kiln_aml_name_integer(aml, "_UID", 1);
+    kiln_aml_name_integer(aml, "_STA", 0xf);
+    kiln_aml_name(aml, "_CRS");
+    kiln_aml_begin_resources(aml);
+    kiln_aml_res_memory32_fixed(aml, TRUE, TPM_BASE, crb ? TPM_CRB_LENGTH : TPM_TIS_LENGTH);
+    kiln_aml_end(aml);
+    kiln_aml_end(aml);
+}
+
 /* Processor devices, ACPI 6.5 §8.4: the _UID leads to the MADT's entry. */
 static void
 processors(KilnAml *aml, const KilnAcpiOptions *options)
@@ -320,6 +343,8 @@ kiln_acpi_add_dsdt(KilnAcpiBlob *blob, const KilnAcpiOptions *options)
     board_resources(&aml, options);
     if (options->hpet)
         hpet(&aml);
+    if (options->tpm != KILN_ACPI_TPM_NONE)
+        tpm(&aml, options);
     processors(&aml, options);
     kiln_aml_end(&aml);
     kiln_acpi_put_bytes(blob, kiln_aml_bytes(&aml)->data, kiln_aml_bytes(&aml)->len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The set of tables and its roots.  The order in the blob is the order of making, each table after
- * those it points to: FACS, DSDT, FADT, MADT, MCFG, WAET, SPCR, HPET, SRAT, SLIT, XSDT.
+ * those it points to: FACS, DSDT, FADT, MADT, MCFG, WAET, SPCR, HPET, TPM2, SRAT, SLIT, XSDT.
  */
 #include "acpi/tables.h"
 
@@ -105,6 +105,25 @@ add_hpet(KilnAcpiBlob *blob)
     kiln_acpi_end(blob, TRUE);
 }
 
+/* TCG ACPI Specification 1.4 §7.3.  There is no log area: nobody measures before firmware does, and
+ * firmware hands its log on by other ways. */
+static void
+add_tpm2(KilnAcpiBlob *blob, const KilnAcpiOptions *options)
+{
+    enum { REVISION = 4, CLASS_CLIENT = 0, START_TIS = 6, START_CRB = 7 };
+    const gboolean crb = options->tpm == KILN_ACPI_TPM_CRB;
+
+    kiln_acpi_begin(blob, "TPM2", REVISION);
+    kiln_acpi_put16(blob, CLASS_CLIENT);
+    kiln_acpi_put16(blob, 0);
+    kiln_acpi_put64(blob, crb ? 0xfed40040u : 0); /* the control area */
+    kiln_acpi_put32(blob, crb ? START_CRB : START_TIS);
+    kiln_acpi_put_zeroes(blob, 12); /* parameters of the start method */
+    kiln_acpi_put32(blob, 0);       /* least length of the log area */
+    kiln_acpi_put64(blob, 0);       /* and where it is */
+    kiln_acpi_end(blob, TRUE);
+}
+
 /* ACPI 6.5 §5.2.8. */
 static uint32_t
 add_xsdt(KilnAcpiBlob *blob)
@@ -159,6 +178,8 @@ kiln_acpi_build(const KilnAcpiOptions *options)
     add_spcr(&blob, options);
     if (options->hpet)
         add_hpet(&blob);
+    if (options->tpm == KILN_ACPI_TPM_TIS_2_0 || options->tpm == KILN_ACPI_TPM_CRB)
+        add_tpm2(&blob, options);
     kiln_acpi_add_srat(&blob, options);
     kiln_acpi_add_slit(&blob, options);
     make_rsdp(tables, add_xsdt(&blob));

@@ -39,6 +39,13 @@ typedef struct {
     uint32_t node;
 } KilnAcpiMemory;
 
+typedef enum {
+    KILN_ACPI_TPM_NONE,
+    KILN_ACPI_TPM_TIS_1_2,
+    KILN_ACPI_TPM_TIS_2_0,
+    KILN_ACPI_TPM_CRB, /* 2.0 */
+} KilnAcpiTpm;
+
 /**
  * KilnAcpiOptions:
  *
@@ -68,6 +75,7 @@ typedef struct {
     gboolean i8042_keyboard;
     gboolean pvpanic; /* at port 0x505 */
     gboolean hpet;    /* at 0xfed00000 */
+    KilnAcpiTpm tpm;  /* at 0xfed40000 */
 
     /* NUMA: SRAT is made if @n_nodes is not 0, SLIT if @distances is not NULL as well. */
     guint n_nodes;

@@ -21,6 +21,7 @@ typedef struct {
     int console;
     guint n_nodes;
     gboolean all; /* every option that adds something */
+    KilnAcpiTpm tpm;
 } Board;
 
 static const Board boards[] = {
@@ -32,6 +33,9 @@ static const Board boards[] = {
       .first_apic_id = 8,
       .console = KILN_ACPI_NO_COM,
       .n_nodes = 2 },
+    { .name = "tpm-crb", .n_cpus = 1, .console = KILN_ACPI_NO_COM, .tpm = KILN_ACPI_TPM_CRB },
+    { .name = "tpm-tis", .n_cpus = 1, .console = KILN_ACPI_NO_COM, .tpm = KILN_ACPI_TPM_TIS_2_0 },
+    { .name = "tpm-1.2", .n_cpus = 1, .console = KILN_ACPI_NO_COM, .tpm = KILN_ACPI_TPM_TIS_1_2 },
 };
 
 static KilnAcpiTables *
@@ -61,6 +65,7 @@ build(const Board *board)
     options.coms = board->coms;
     options.console_com = board->console;
     options.pvpanic = options.hpet = options.i8042_keyboard = board->all;
+    options.tpm = board->tpm;
     options.pit_gsi = board->all ? 2 : 0;
     options.n_nodes = board->n_nodes;
     options.memory = memory;
@@ -140,6 +145,9 @@ START_TEST(an_operating_system_finds_every_table)
         "FACP DSDT APIC MCFG WAET SPCR ",
         "FACP DSDT APIC MCFG WAET SPCR HPET SRAT SLIT ",
         "FACP DSDT APIC MCFG WAET SRAT ",
+        "FACP DSDT APIC MCFG WAET TPM2 ",
+        "FACP DSDT APIC MCFG WAET TPM2 ",
+        "FACP DSDT APIC MCFG WAET ",
     };
     g_autoptr(KilnAcpiTables) tables = build(&boards[_i]);
     g_autoptr(GString) found = g_string_new(NULL);
@@ -310,6 +318,7 @@ tables_suite(void)
     tcase_add_loop_test(tcase, an_operating_system_finds_every_table, 0, G_N_ELEMENTS(boards));
     tcase_add_loop_test(tcase, same_options_same_bytes, 0, G_N_ELEMENTS(boards));
     tcase_add_loop_test(tcase, golden_bytes, 0, N_GOLDEN_BOARDS);
+    tcase_add_loop_test(tcase, golden_bytes, N_GOLDEN_BOARDS + 1, G_N_ELEMENTS(boards));
     tcase_add_test(tcase, spec_5_2_12_12_processor_entries);
     if (iasl != NULL && *iasl != '\0')
         tcase_add_loop_test(tcase, iasl_gives_the_same_bytes_back, 0, G_N_ELEMENTS(boards));
