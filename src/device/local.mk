@@ -14,3 +14,11 @@ libkiln_device_a_SOURCES = \
 	%D%/rtc-time.c %D%/rtc-time.h \
 	%D%/serial.c %D%/serial.h \
 	%D%/virtiofsd.c %D%/virtiofsd.h
+
+# The trusted platform module.
+libkiln_device_a_SOURCES += \
+	%D%/tpm-crb.c %D%/tpm-crb.h \
+	%D%/tpm-emulator.c %D%/tpm-emulator.h \
+	%D%/tpm-swtpm.c %D%/tpm-swtpm.h \
+	%D%/tpm-tis.c %D%/tpm-tis.h \
+	%D%/tpm-wire.c %D%/tpm-wire.h

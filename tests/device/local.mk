@@ -19,3 +19,8 @@ tests_device_root_port_test_SOURCES = tests/device/root-port-test.c
 tests_device_rtc_test_SOURCES = tests/device/rtc-test.c
 tests_device_serial_test_SOURCES = tests/device/serial-test.c
 tests_device_virtiofsd_test_SOURCES = tests/device/virtiofsd-test.c
+
+check_PROGRAMS += tests/device/tpm-test
+TESTS += tests/device/tpm-test
+tests_device_tpm_test_SOURCES = tests/device/tpm-test.c tests/lib/fake-swtpm.c \
+	tests/lib/fake-swtpm.h

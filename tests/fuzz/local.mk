@@ -61,5 +61,11 @@ tests_fuzz_nbd_limits_fuzz_SOURCES = tests/fuzz/nbd-limits-fuzz.c $(FUZZ_MAIN)
 tests_fuzz_nbd_limits_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/nbd-limits
 
+fuzz_targets += tests/fuzz/tpm-fuzz
+tests_fuzz_tpm_fuzz_SOURCES = tests/fuzz/tpm-fuzz.c tests/lib/fake-swtpm.c tests/lib/fake-swtpm.h \
+	$(FUZZ_MAIN)
+tests_fuzz_tpm_fuzz_LDFLAGS = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/corpus/tpm
+
 fuzz-targets: $(fuzz_targets)
 .PHONY: fuzz-targets
