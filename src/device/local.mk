@@ -13,6 +13,7 @@ libkiln_device_a_SOURCES = \
 	%D%/rtc.c %D%/rtc.h \
 	%D%/rtc-time.c %D%/rtc-time.h \
 	%D%/serial.c %D%/serial.h \
+	%D%/virtio-fs.c %D%/virtio-fs.h \
 	%D%/virtiofsd.c %D%/virtiofsd.h
 
 # The trusted platform module.

@@ -13,4 +13,4 @@ libkiln_virtio_a_SOURCES = \
 	%D%/queue-private.h \
 	%D%/split.c \
 	%D%/transport.h \
-	%D%/vhost.h
+	%D%/vhost.c %D%/vhost.h

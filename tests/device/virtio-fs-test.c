@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The file system device with a back end in a thread of the test, and so the hand-over of queues
+ * (virtio/vhost.h): rings, bases, kicks and interrupts go between driver and back end.
+ */
+#include "device/virtio-fs.h"
+
+#include "tests/lib/kiln-test.h"
+#include "tests/lib/vhost-user-peer.h"
+#include "tests/lib/virtio-driver.h"
+#include "virtio/vhost.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BIT(n) (1ull << (n))
+
+enum { RAM = 64 << 20, QUEUES = 2 };
+
+static const uint64_t peer_features = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
+                                      BIT(VIRTIO_RING_F_EVENT_IDX) |
+                                      BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+
+static KilnBoard *board;
+static KilnMemory *memory;
+static KilnDriver *driver;
+static Peer peer;
+static Peer second;
+
+static void
+setup(void)
+{
+    KilnMemoryOptions options = { .size = RAM, .backing = KILN_MEMORY_MEMFD };
+    g_autoptr(GError) error = NULL;
+
+    board = kiln_board_new();
+    memory = kiln_memory_new(&options, &error);
+    kiln_assert_no_error(error);
+    peer = (Peer){ .features = peer_features,
+                   .protocol = 1 << 3 | 1 << 5,
+                   .n_queues = PEER_QUEUES,
+                   .stopped_at = 0 };
+    second = peer;
+}
+
+static void
+teardown(void)
+{
+    kiln_driver_free(driver);
+    kiln_memory_free(memory);
+    kiln_board_free(board);
+}
+
+static KilnVirtioDevice *
+new_device(Peer *whose, gboolean packed)
+{
+    KilnVirtioFsOptions options = {
+        .virtio = { .id = "fs0", .memory = memory, .packed = packed },
+        .tag = "host",
+        .socket = peer_start(whose),
+    };
+    g_autoptr(GError) error = NULL;
+    KilnVirtioDevice *device = kiln_virtio_fs_new(&options, &error);
+
+    kiln_assert_no_error(error);
+    return device;
+}
+
+/* Where the peer was told that @host is, in the region that it maps. */
+static uint64_t
+address_of(const uint8_t *host)
+{
+    guint n;
+    const KilnMemoryRegion *regions = kiln_memory_regions(memory, &n);
+
+    return peer.regions[0].address + (uint64_t)(host - (const uint8_t *)regions[0].host);
+}
+
+static gboolean
+readable(int fd)
+{
+    struct pollfd poller = { .fd = fd, .events = POLLIN };
+
+    return poll(&poller, 1, 0) > 0;
+}
+
+/* Reads an eventfd. */
+static uint64_t
+take(int fd)
+{
+    uint64_t count = 0;
+
+    return read(fd, &count, sizeof count) == sizeof count ? count : 0;
+}
+
+static void
+set(int fd)
+{
+    uint64_t one = 1;
+
+    ck_assert_int_eq(write(fd, &one, sizeof one), sizeof one);
+}
+
+START_TEST(configuration)
+{
+    driver = kiln_driver_new(board, memory, new_device(&peer, FALSE));
+    ck_assert_uint_eq(kiln_driver_config(driver, 0, 4), 0x74736f68); /* "host" */
+    ck_assert_uint_eq(kiln_driver_config(driver, 4, 4), 0);
+    ck_assert_uint_eq(kiln_driver_config(driver, 36, 4), 1);
+    ck_assert_uint_eq(kiln_driver_n_queues(driver), QUEUES);
+    /* what the back end lacks is not offered */
+    ck_assert_uint_eq(kiln_driver_offered(driver) & ~peer_features, 0);
+    ck_assert_uint_eq(kiln_virtio_fs_pid(kiln_driver_virtio(driver)), 0);
+    teardown();
+    peer_join(&peer);
+}
+END_TEST
+
+START_TEST(queues_are_handed_over)
+{
+    const KilnDriverRing *ring;
+    guint n_regions;
+    const KilnMemoryRegion *regions = kiln_memory_regions(memory, &n_regions);
+    struct stat ram;
+
+    driver = kiln_driver_new(board, memory, new_device(&peer, FALSE));
+    kiln_driver_start(driver, KILN_DRIVER_SPLIT);
+    ck_assert(!kiln_driver_broken(driver));
+    ck_assert_uint_eq(peer.acked, peer_features);
+    ck_assert_uint_eq(peer.n_regions, n_regions);
+    ck_assert(fstat(regions[0].fd, &ram) == 0);
+    ck_assert_uint_eq(peer.inodes[0], ram.st_ino);
+    ck_assert_uint_eq(peer.regions[0].size, regions[0].size);
+    for (unsigned i = 0; i < QUEUES; i++) {
+        ring = kiln_driver_ring(driver, i);
+        ck_assert(peer.queues[i].enabled);
+        ck_assert_uint_eq(peer.queues[i].size, ring->size);
+        ck_assert_uint_eq(peer.queues[i].base, 0);
+        ck_assert_uint_eq(peer.queues[i].address.desc_user_addr, address_of(ring->desc.host));
+        ck_assert_uint_eq(peer.queues[i].address.avail_user_addr, address_of(ring->driver.host));
+        ck_assert_uint_eq(peer.queues[i].address.used_user_addr, address_of(ring->device.host));
+        ck_assert(readable(peer.queues[i].kick)); /* what lies there already is found */
+        (void)take(peer.queues[i].kick);
+    }
+    kiln_driver_kick_always(driver, 1);
+    kiln_driver_settle(driver);
+    ck_assert(readable(peer.queues[1].kick)); /* nobody here has read it */
+    ck_assert(!readable(peer.queues[0].kick));
+    (void)kiln_driver_interrupts(driver, 1);
+    set(peer.queues[1].call);
+    ck_assert_uint_eq(kiln_driver_interrupts(driver, 1), 1);
+    ck_assert_uint_eq(kiln_driver_interrupts(driver, 0), 0);
+    teardown();
+    peer_join(&peer);
+}
+END_TEST
+
+/* Without MSI-X the back end's eventfd is read here, and the pin is raised. */
+START_TEST(interrupts_by_the_pin)
+{
+    driver = kiln_driver_new(board, memory, new_device(&peer, FALSE));
+    kiln_driver_use_intx(driver);
+    kiln_driver_start(driver, KILN_DRIVER_SPLIT);
+    ck_assert_uint_eq(kiln_driver_interrupts(driver, 1), 0);
+    set(peer.queues[1].call);
+    kiln_driver_settle(driver);
+    ck_assert_uint_ge(kiln_driver_interrupts(driver, 1), 1);
+    teardown();
+    peer_join(&peer);
+}
+END_TEST
+
+/* A pause takes the queues back with where the peer stood, and hands them over again from there. */
+START_TEST(where_queues_stand)
+{
+    gboolean packed = _i == 1;
+    uint32_t base = packed ? 0x80058005 : 7;
+
+    if (packed)
+        peer.features |= BIT(VIRTIO_F_RING_PACKED);
+    peer.stopped_at = base;
+    driver = kiln_driver_new(board, memory, new_device(&peer, packed));
+    kiln_driver_start(driver, packed ? KILN_DRIVER_PACKED : KILN_DRIVER_SPLIT);
+    ck_assert_uint_eq(peer.queues[0].base, packed ? 0x80008000 : 0);
+    kiln_virtio_device_quiesce(kiln_driver_virtio(driver));
+    ck_assert(!peer.queues[0].enabled);
+    ck_assert_int_eq(peer.queues[0].kick, -1);
+    kiln_virtio_device_resume(kiln_driver_virtio(driver));
+    kiln_driver_settle(driver);
+    ck_assert(!kiln_driver_broken(driver));
+    ck_assert(peer.queues[0].enabled);
+    ck_assert_uint_eq(peer.queues[0].base, base);
+    ck_assert_uint_eq(peer.queues[1].base, base + 1);
+    second.features = peer.features;
+    kiln_driver_migrate(driver, new_device(&second, packed)); /* save, load, save: the same bytes */
+    kiln_driver_settle(driver);
+    ck_assert_uint_eq(second.queues[0].base, base);
+    ck_assert_uint_eq(second.queues[1].base, base + 1);
+    peer_join(&peer);
+    kiln_driver_reset(driver);
+    kiln_driver_start(driver, packed ? KILN_DRIVER_PACKED : KILN_DRIVER_SPLIT);
+    ck_assert_uint_eq(second.queues[1].base, packed ? 0x80008000 : 0);
+    teardown();
+    peer_join(&second);
+}
+END_TEST
+
+/* A base that cannot be: a split queue goes on from its used index, a packed one cannot. */
+START_TEST(a_base_that_cannot_be)
+{
+    gboolean packed = _i == 1;
+
+    if (packed)
+        peer.features |= BIT(VIRTIO_F_RING_PACKED);
+    peer.stopped_at = packed ? 0x7fff7fff : 0x12340007;
+    driver = kiln_driver_new(board, memory, new_device(&peer, packed));
+    kiln_driver_start(driver, packed ? KILN_DRIVER_PACKED : KILN_DRIVER_SPLIT);
+    kiln_virtio_device_quiesce(kiln_driver_virtio(driver));
+    kiln_virtio_device_resume(kiln_driver_virtio(driver));
+    ck_assert_int_eq(kiln_driver_broken(driver), packed);
+    teardown();
+    peer_join(&peer);
+}
+END_TEST
+
+START_TEST(a_peer_that_dies)
+{
+    driver = kiln_driver_new(board, memory, new_device(&peer, FALSE));
+    kiln_driver_start(driver, KILN_DRIVER_SPLIT);
+    peer_leave(&peer);
+    peer_join(&peer);
+    while (!kiln_driver_broken(driver))
+        g_main_context_iteration(NULL, TRUE);
+    /* the driver may try again, and finds the same */
+    kiln_driver_reset(driver);
+    ck_assert(!kiln_driver_broken(driver));
+    kiln_driver_start(driver, KILN_DRIVER_SPLIT);
+    ck_assert(kiln_driver_broken(driver));
+    teardown();
+}
+END_TEST
+
+/* Refused at any step of the hand-over: the device is broken, and can be reset. */
+START_TEST(a_peer_that_refuses)
+{
+    static const uint32_t requests[] = {
+        VHOST_USER_SET_FEATURES,     VHOST_USER_SET_MEM_TABLE,  VHOST_USER_SET_VRING_NUM,
+        VHOST_USER_SET_VRING_ADDR,   VHOST_USER_SET_VRING_CALL, VHOST_USER_SET_VRING_KICK,
+        VHOST_USER_SET_VRING_ENABLE,
+    };
+
+    peer.fault = PEER_REFUSES;
+    peer.fault_at = requests[_i];
+    driver = kiln_driver_new(board, memory, new_device(&peer, FALSE));
+    kiln_driver_start(driver, KILN_DRIVER_SPLIT);
+    ck_assert(kiln_driver_broken(driver));
+    peer.fault = PEER_GOOD;
+    kiln_driver_reset(driver);
+    kiln_driver_start(driver, KILN_DRIVER_SPLIT);
+    ck_assert(!kiln_driver_broken(driver));
+    teardown();
+    peer_join(&peer);
+}
+END_TEST
+
+static void
+assert_refused(KilnVirtioFsOptions *options, const char *why)
+{
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(kiln_virtio_fs_new(options, &error) == NULL);
+    kiln_assert_error_has(error, why);
+}
+
+START_TEST(options_that_cannot_be)
+{
+    g_autoptr(KilnMemory) plain = kiln_memory_new_plain(1 << 20);
+    g_autofree char *folder = kiln_test_dir();
+    KilnVirtiofsdOptions daemon = { .program = "/bin/false", .source = folder };
+    KilnVirtioFsOptions options = {
+        .virtio = { .id = "fs0", .memory = memory },
+        .tag = "",
+        .daemon = &daemon,
+        .socket = -1,
+    };
+
+    assert_refused(&options, "has not 1 to 36 bytes");
+    options.tag = "1234567890123456789012345678901234567";
+    assert_refused(&options, "has not 1 to 36 bytes");
+    options.tag = "123456789012345678901234567890123456";
+    assert_refused(&options, "fs0: virtiofsd ended with status 1");
+    options.virtio.memory = plain;
+    assert_refused(&options, "memory to be shared");
+    options.virtio.memory = memory;
+    options.daemon = NULL;
+    peer.features = BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+    options.socket = peer_start(&peer);
+    assert_refused(&options, "knows no virtio 1");
+    peer_join(&peer);
+    kiln_memory_free(memory);
+    kiln_board_free(board);
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("virtio-fs");
+    TCase *tests = kiln_test_case(suite, "device");
+
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, configuration);
+    tcase_add_test(tests, queues_are_handed_over);
+    tcase_add_test(tests, interrupts_by_the_pin);
+    tcase_add_loop_test(tests, where_queues_stand, 0, 2);
+    tcase_add_loop_test(tests, a_base_that_cannot_be, 0, 2);
+    tcase_add_test(tests, a_peer_that_dies);
+    tcase_add_loop_test(tests, a_peer_that_refuses, 0, 7);
+    tcase_add_test(tests, options_that_cannot_be);
+    return suite;
+}
+
+KILN_TEST_MAIN(make_suite)
