@@ -14,6 +14,12 @@ libkiln_device_a_SOURCES = \
 	%D%/rtc-time.c %D%/rtc-time.h \
 	%D%/serial.c %D%/serial.h \
 	%D%/virtio-fs.c %D%/virtio-fs.h \
+	%D%/virtio-vsock.c %D%/virtio-vsock.h \
+	%D%/virtio-vsock-broker.c %D%/virtio-vsock-broker.h \
+	%D%/virtio-vsock-connection.c %D%/virtio-vsock-connection.h \
+	%D%/virtio-vsock-event.c %D%/virtio-vsock-event.h \
+	%D%/virtio-vsock-host.c %D%/virtio-vsock-host.h \
+	%D%/virtio-vsock-kernel.c %D%/virtio-vsock-kernel.h \
 	%D%/virtiofsd.c %D%/virtiofsd.h
 
 # The trusted platform module.

@@ -8,6 +8,7 @@ device_tests = tests/device/chipset-test \
 	tests/device/rtc-test \
 	tests/device/serial-test \
 	tests/device/virtio-fs-test \
+	tests/device/virtio-vsock-test \
 	tests/device/virtiofsd-test
 check_PROGRAMS += $(device_tests)
 TESTS += $(device_tests)
@@ -27,3 +28,4 @@ tests_device_tpm_test_SOURCES = tests/device/tpm-test.c tests/lib/fake-swtpm.c \
 	tests/lib/fake-swtpm.h
 tests_device_virtio_fs_test_SOURCES = tests/device/virtio-fs-test.c \
 	tests/lib/vhost-user-peer.c tests/lib/vhost-user-peer.h
+tests_device_virtio_vsock_test_SOURCES = tests/device/virtio-vsock-test.c
