@@ -36,17 +36,21 @@ address_of(const KilnVirtqueue *queue, const void *host)
     g_assert_not_reached(); /* the device changed the element's iov */
 }
 
+/* Room for a record, behind those that were kept since the last pop and before the others, which
+ * were popped later. */
 static uint8_t *
-append(KilnVirtqueue *queue, uint32_t length)
+insert(KilnVirtqueue *queue, uint32_t length)
 {
-    uint32_t end = queue->kept_length + length;
+    uint32_t at = queue->kept_read + queue->kept_new, end = queue->kept_length + length;
 
     if (end > queue->kept_room) {
         queue->kept_room = MAX(2 * end, 1024);
         queue->kept = g_realloc(queue->kept, queue->kept_room);
     }
+    memmove(queue->kept + at + length, queue->kept + at, queue->kept_length - at);
     queue->kept_length = end;
-    return queue->kept + end - length;
+    queue->kept_new += length;
+    return queue->kept + at;
 }
 
 void
@@ -57,8 +61,8 @@ kiln_virtqueue_keep(KilnVirtqueue *queue, const KilnVirtqElement *element)
 
     g_assert(queue->in_flight > 0);
     if (queue->n_kept == 0)
-        queue->kept_length = queue->kept_read = 0;
-    record = append(queue, HEADER_BYTES + n * BUFFER_BYTES);
+        queue->kept_length = queue->kept_read = queue->kept_new = 0;
+    record = insert(queue, HEADER_BYTES + n * BUFFER_BYTES);
     kiln_le16_store(record, element->id);
     kiln_le16_store(record + 2, element->n_slots);
     kiln_le16_store(record + 4, element->n_out);
@@ -93,8 +97,18 @@ kiln_virtqueue_pop_kept(KilnVirtqueue *queue, KilnVirtqElement *element)
             return kiln_virtqueue_break(queue);
     }
     queue->kept_read += element->kept;
+    queue->kept_new = 0;
     queue->n_kept--;
     return 1;
+}
+
+void
+kiln_virtqueue_compact_kept(KilnVirtqueue *queue)
+{
+    queue->kept_length = queue->n_kept > 0 ? queue->kept_length - queue->kept_read : 0;
+    if (queue->kept_length > 0)
+        memmove(queue->kept, queue->kept + queue->kept_read, queue->kept_length);
+    queue->kept_read = queue->kept_new = 0;
 }
 
 void
@@ -162,20 +176,10 @@ kiln_virtqueue_recover_base(KilnVirtqueue *queue)
 
 /* -- state ------------------------------------------------------------------------------------- */
 
-/* Only what is still to be popped is saved. */
 static void
 queue_pre_save(void *object)
 {
-    KilnVirtqueue *queue = object;
-
-    if (queue->kept_read == 0 && queue->n_kept > 0)
-        return;
-    queue->kept_length -= queue->kept_read;
-    if (queue->n_kept == 0)
-        queue->kept_length = 0;
-    else
-        memmove(queue->kept, queue->kept + queue->kept_read, queue->kept_length);
-    queue->kept_read = 0;
+    kiln_virtqueue_compact_kept(object);
 }
 
 /* Walks the records and counts them and their slots. */
@@ -207,7 +211,7 @@ queue_post_load(void *object, GError **error)
     KilnVirtqueue *queue = object;
 
     queue->kept_room = queue->kept_length;
-    queue->kept_read = 0;
+    queue->kept_read = queue->kept_new = 0;
     queue->in_flight = 0;
     if (queue->regs.size > queue->max_size)
         return kiln_error_set(error, KILN_ERROR_INVALID, "queue %u has %u descriptors, not %u",

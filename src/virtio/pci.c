@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/intmath.h"
 #include "base/le.h"
+#include "bus/pci-express.h"
 
 enum {
     VENDOR = 0x1af4,      /* virtio 1.2 §4.1.2 */
@@ -14,7 +15,6 @@ enum {
     REVISION = 1,         /* not transitional: §4.1.2.1 */
     SUBSYSTEM = 0x1100,   /* as QEMU's, which Windows' drivers are signed for; at least 0x40 */
     COMMON_BYTES = 64,    /* with queue_notify_data and queue_reset */
-    EXPRESS_BYTES = 0x3c, /* of the PCI Express capability, version 2 */
     PM_D3HOT = 3,
 };
 
@@ -362,25 +362,6 @@ add_power_management(KilnPciDevice *pci)
 }
 
 static void
-add_express(KilnPciDevice *pci, gboolean behind_port)
-{
-    uint8_t at = kiln_pci_device_add_capability(pci, PCI_CAP_ID_EXP, EXPRESS_BYTES);
-    uint16_t type = behind_port ? PCI_EXP_TYPE_ENDPOINT : PCI_EXP_TYPE_RC_END;
-
-    kiln_le16_store(pci->config + at + PCI_EXP_FLAGS, (uint16_t)(2 | type << 4));
-    kiln_le32_store(pci->config + at + PCI_EXP_DEVCAP, PCI_EXP_DEVCAP_RBER);
-    kiln_le16_store(pci->write_mask + at + PCI_EXP_DEVCTL,
-                    PCI_EXP_DEVCTL_CERE | PCI_EXP_DEVCTL_NFERE | PCI_EXP_DEVCTL_FERE |
-                        PCI_EXP_DEVCTL_URRE);
-    if (behind_port) {
-        uint32_t link = PCI_EXP_LNKCAP_SLS_2_5GB | PCI_EXP_LNKSTA_NLW_X1;
-
-        kiln_le32_store(pci->config + at + PCI_EXP_LNKCAP, link);
-        kiln_le16_store(pci->config + at + PCI_EXP_LNKSTA, (uint16_t)link);
-    }
-}
-
-static void
 add_registers(KilnVirtioPci *function)
 {
     uint64_t length =
@@ -557,7 +538,8 @@ kiln_virtio_pci_new(KilnVirtioDevice *virtio, const KilnVirtioPciOptions *option
     init_function(function);
 
     add_power_management(&function->pci);
-    add_express(&function->pci, options->express);
+    kiln_pci_device_add_express(&function->pci,
+                                options->express ? PCI_EXP_TYPE_ENDPOINT : PCI_EXP_TYPE_RC_END);
     function->msix = kiln_msix_new(&function->pci, KILN_VIRTIO_PCI_BAR_MSIX,
                                    MIN(n_vectors, KILN_MSIX_MAX_VECTORS), error);
     if (function->msix == NULL || !kiln_virtio_device_attach(virtio, &function->transport, error)) {

@@ -62,7 +62,8 @@ struct KilnVirtqueue {
     uint32_t kept_length;
     uint32_t kept_room;
     uint32_t kept_read; /* bytes of it that were popped */
-    uint32_t n_kept;    /* records that were not */
+    uint32_t kept_new;  /* bytes from there on that were kept since */
+    uint32_t n_kept;    /* records that were not popped */
 
     KilnMemoryRegion last; /* the region that the last buffer was in; size 0 is none */
 };
@@ -133,6 +134,9 @@ void *kiln_virtqueue_translate(KilnVirtqueue *queue, KilnGpa gpa, uint32_t lengt
 
 /* Pops the first of the kept elements, of which there are some. */
 int kiln_virtqueue_pop_kept(KilnVirtqueue *queue, KilnVirtqElement *element);
+
+/* Forgets the records that were popped: nothing is in flight that could be unpopped. */
+void kiln_virtqueue_compact_kept(KilnVirtqueue *queue);
 
 /* The element that the driver was asked about is in the past (virtio 1.2 §2.7.7.2). */
 static inline bool

@@ -50,7 +50,7 @@ kiln_virtqueue_reset(KilnVirtqueue *queue)
     queue->avail_wrap = queue->used_wrap = true; /* virtio 1.2 §2.8.1 */
     queue->interrupt_next = false;
     queue->in_flight = queue->slots_popped = 0;
-    queue->kept_length = queue->kept_read = queue->n_kept = 0;
+    queue->kept_length = queue->kept_read = queue->kept_new = queue->n_kept = 0;
 }
 
 /* A part of the ring: aligned as virtio 1.2 §2.7 and §2.8 say, and RAM as a whole. */
@@ -118,6 +118,7 @@ kiln_virtqueue_start(KilnVirtqueue *queue, const KilnVirtqueueRegs *regs,
     queue->broken = queue->reported = false;
     queue->unflushed = 0;
     queue->in_flight = 0;
+    kiln_virtqueue_compact_kept(queue);
     queue->last.size = 0;
     queue->armed = false;
     queue->started = true;
@@ -291,6 +292,7 @@ kiln_virtqueue_unpop(KilnVirtqueue *queue, const KilnVirtqElement *element)
     queue->armed = false;
     if (element->kept > 0) {
         queue->kept_read -= element->kept;
+        queue->kept_new = 0;
         queue->n_kept++;
     } else if (queue->packed) {
         kiln_virtqueue_packed_unpop(queue, element->n_slots);
