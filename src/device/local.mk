@@ -12,6 +12,12 @@ libkiln_device_a_SOURCES = \
 	%D%/root-port.c %D%/root-port.h \
 	%D%/rtc.c %D%/rtc.h \
 	%D%/rtc-time.c %D%/rtc-time.h \
+	%D%/virtio-net.c %D%/virtio-net.h \
+	%D%/virtio-net-control.c \
+	%D%/virtio-net-filter.c %D%/virtio-net-filter.h \
+	%D%/virtio-net-private.h \
+	%D%/virtio-net-receive.c \
+	%D%/virtio-net-send.c \
 	%D%/serial.c %D%/serial.h \
 	%D%/virtio-fs.c %D%/virtio-fs.h \
 	%D%/virtio-vsock.c %D%/virtio-vsock.h \

@@ -21,6 +21,7 @@ typedef struct {
     unsigned index;
     GIOCondition wanted;   /* by the device */
     GIOCondition paused;   /* by a limit, until @pause_source fires */
+    gboolean dead;         /* the backend is: it is asked no more */
     GSource *fd_source;    /* (nullable) */
     GSource *pause_source; /* (nullable) */
     KilnNetdevReadyFunc ready;
@@ -177,7 +178,8 @@ static void
 queue_watch(Queue *queue)
 {
     if (queue->fd_source != NULL)
-        kiln_fd_source_set_condition(queue->fd_source, queue->wanted & ~queue->paused);
+        kiln_fd_source_set_condition(queue->fd_source,
+                                     queue->dead ? 0 : queue->wanted & ~queue->paused);
 }
 
 static gboolean
@@ -311,12 +313,24 @@ packets_passed(KilnNetdevCore *core, const KilnNetPacket *packets, unsigned n)
     return bytes;
 }
 
+/* What the backend returned; when it is dead its cable is cut. */
+static int
+note_death(KilnNetdev *netdev, Queue *queue, int result)
+{
+    if (G_UNLIKELY(result < 0) && !queue->dead) {
+        queue->dead = TRUE;
+        queue_watch(queue);
+        kiln_netdev_set_carrier(netdev, FALSE);
+    }
+    return result;
+}
+
 static int
 send_some(KilnNetdev *netdev, Queue *queue, const KilnNetPacket *packets, unsigned n)
 {
     KilnNetdevCore *core = netdev->core;
     uint64_t bytes;
-    int sent = netdev->ops->send(netdev, queue->index, packets, n);
+    int sent = note_death(netdev, queue, netdev->ops->send(netdev, queue->index, packets, n));
 
     if (sent <= 0)
         return sent;
@@ -360,7 +374,7 @@ kiln_netdev_receive(KilnNetdev *netdev, unsigned index, KilnNetPacket *packets, 
 
     if (!limit_allows(core, queue, RECEIVE))
         return 0;
-    got = netdev->ops->receive(netdev, index, packets, n);
+    got = note_death(netdev, queue, netdev->ops->receive(netdev, index, packets, n));
     if (got <= 0)
         return got;
     if (G_UNLIKELY(!kiln_netdev_link(netdev))) {
