@@ -350,6 +350,21 @@ kiln_process_spawn(const KilnProcessOptions *options, GError **error)
 }
 
 gboolean
+kiln_process_wait_line(KilnProcess *process, int timeout_ms)
+{
+    struct pollfd output = { .fd = process->output, .events = POLLIN };
+    gint64 until = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+
+    while (*process->last == '\0') {
+        gint64 left = MAX(0, until - g_get_monotonic_time());
+
+        if (poll(&output, 1, (int)((left + 999) / 1000)) == 0 || !read_output(process))
+            break;
+    }
+    return *process->last != '\0';
+}
+
+gboolean
 kiln_process_wait(KilnProcess *process, int timeout_ms, int *status)
 {
     struct pollfd fds[2] = { { .fd = process->pidfd, .events = POLLIN },

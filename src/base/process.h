@@ -90,6 +90,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KilnProcess, kiln_process_free)
  */
 gboolean kiln_process_wait(KilnProcess *process, int timeout_ms, int *status);
 
+/**
+ * kiln_process_wait_line:
+ *
+ * As kiln_process_wait, for a line in its log (or its end): of programs that say something when
+ * they have begun.
+ *
+ * Returns: whether there is one.
+ */
+gboolean kiln_process_wait_line(KilnProcess *process, int timeout_ms);
+
 pid_t kiln_process_pid(const KilnProcess *process);
 
 /* A readable copy of the process's pidfd, for poll(2).  Borrowed. */

@@ -330,6 +330,8 @@ receive_batch(NetPair *pair)
 void
 kiln_virtio_net_receive(NetPair *pair)
 {
+    unsigned round = 0;
+
     if (pair->receiver == NULL && !receiver_open(pair)) {
         pair->broken = TRUE;
         kiln_virtio_device_broken(&pair->net->base, "out of memory");
@@ -341,8 +343,9 @@ kiln_virtio_net_receive(NetPair *pair)
         pair->starved = FALSE;
         (void)kiln_virtqueue_set_notify(pair->rx, FALSE);
     }
-    for (unsigned round = 0; round < ROUNDS; round++)
-        if (!receive_batch(pair))
-            break;
+    while (round < ROUNDS && receive_batch(pair))
+        round++;
     kiln_virtqueue_flush(pair->rx);
+    if (round == ROUNDS) /* a backend may hold packets that poll(2) does not know of */
+        kiln_virtio_net_again(pair->net, pair->rx);
 }

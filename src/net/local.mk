@@ -6,6 +6,8 @@ libkiln_net_a_SOURCES = \
 	%D%/netdev.c %D%/netdev.h \
 	%D%/null.c %D%/null.h \
 	%D%/packet-fd.c %D%/packet-fd.h \
+	%D%/passt.c %D%/passt.h \
 	%D%/pcap.c %D%/pcap.h \
 	%D%/shaper.c %D%/shaper.h \
+	%D%/stream.c %D%/stream.h \
 	%D%/tap.c %D%/tap.h

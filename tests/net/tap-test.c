@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Real taps, in a user and network namespace of our own, where the host gives us one. */
 #include "tests/lib/kiln-test.h"
+#include "tests/net/namespace.h"
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -11,49 +12,13 @@
 #include <fcntl.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static const uint8_t mac[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
-
-static gboolean
-write_file(const char *path, const char *text)
-{
-    g_auto(KilnFd) fd = open(path, O_WRONLY | O_CLOEXEC);
-
-    return fd >= 0 && kiln_write_full(fd, text, strlen(text), -1) == 0;
-}
-
-/* Root of a network of its own.  NULL, or why not. */
-static const char *
-enter_namespace(void)
-{
-    unsigned uid = geteuid();
-    unsigned gid = getegid();
-    g_autofree char *uids = g_strdup_printf("0 %u 1", uid);
-    g_autofree char *gids = g_strdup_printf("0 %u 1", gid);
-
-    if (uid != 0 && unshare(CLONE_NEWUSER) < 0)
-        return "no user namespaces";
-    if (uid != 0 &&
-        (!write_file("/proc/self/setgroups", "deny") || !write_file("/proc/self/uid_map", uids) ||
-         !write_file("/proc/self/gid_map", gids)))
-        return "user namespaces cannot be set up";
-    if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0)
-        return "no network namespaces";
-    /* the namespace's own /sys/class/net */
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount("sysfs", "/sys", "sysfs", 0, NULL) < 0)
-        return "sysfs cannot be mounted";
-    if (access("/dev/net/tun", R_OK | W_OK) != 0)
-        return "/dev/net/tun cannot be opened";
-    return NULL;
-}
 
 static KilnFd
 listen_on(const char *name)
@@ -249,7 +214,7 @@ tap_suite(void)
 int
 main(void)
 {
-    const char *reason = enter_namespace();
+    const char *reason = kiln_test_enter_namespace();
 
     return reason != NULL ? kiln_test_skip_all(reason) : kiln_test_main(tap_suite());
 }
