@@ -1,4 +1,9 @@
 # Unit tests of the room device; see tests/local.mk for KILN_TEST_LIBS.
+# virtio-net
+check_PROGRAMS += tests/device/virtio-net-test
+TESTS += tests/device/virtio-net-test
+tests_device_virtio_net_test_SOURCES = tests/device/virtio-net-test.c
+
 device_tests = tests/device/chipset-test \
 	tests/device/clock-test \
 	tests/device/i6300esb-test \
