@@ -13,6 +13,7 @@ device_tests = tests/device/chipset-test \
 	tests/device/rtc-test \
 	tests/device/serial-test \
 	tests/device/virtio-fs-test \
+	tests/device/virtio-vsock-kernel-test \
 	tests/device/virtio-vsock-test \
 	tests/device/virtiofsd-test
 check_PROGRAMS += $(device_tests)
@@ -34,3 +35,4 @@ tests_device_tpm_test_SOURCES = tests/device/tpm-test.c tests/lib/fake-swtpm.c \
 tests_device_virtio_fs_test_SOURCES = tests/device/virtio-fs-test.c \
 	tests/lib/vhost-user-peer.c tests/lib/vhost-user-peer.h
 tests_device_virtio_vsock_test_SOURCES = tests/device/virtio-vsock-test.c
+tests_device_virtio_vsock_kernel_test_SOURCES = tests/device/virtio-vsock-kernel-test.c

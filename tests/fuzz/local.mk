@@ -66,6 +66,10 @@ tests_fuzz_tpm_fuzz_SOURCES = tests/fuzz/tpm-fuzz.c tests/lib/fake-swtpm.c tests
 	$(FUZZ_MAIN)
 tests_fuzz_tpm_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/tpm
+fuzz_targets += tests/fuzz/vsock-packets-fuzz
+tests_fuzz_vsock_packets_fuzz_SOURCES = tests/fuzz/vsock-packets-fuzz.c $(FUZZ_MAIN)
+tests_fuzz_vsock_packets_fuzz_LDFLAGS = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/corpus/vsock-packets
 
 fuzz-targets: $(fuzz_targets)
 .PHONY: fuzz-targets
