@@ -10,14 +10,21 @@
 #include "tests/lib/virtio-driver.h"
 #include "virtio/vhost.h"
 
+#include <errno.h>
+#include <grp.h>
+#include <linux/fuse.h>
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define BIT(n) (1ull << (n))
 
-enum { RAM = 64 << 20, QUEUES = 2 };
+enum { RAM = 64 << 20, QUEUES = 2, SOMEBODY = 54321 };
 
 static const uint64_t peer_features = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
                                       BIT(VIRTIO_RING_F_EVENT_IDX) |
@@ -304,6 +311,161 @@ START_TEST(options_that_cannot_be)
 }
 END_TEST
 
+/* -- with the real virtiofsd ------------------------------------------------------------------- */
+
+static uint64_t n_requests;
+
+/* One FUSE request with its @length bytes of @argument; the answer's go to @answer.  Returns: how
+ * many, or -errno as virtiofsd says. */
+static int
+ask(uint32_t opcode, uint64_t node, const void *argument, uint32_t length, void *answer,
+    uint32_t room)
+{
+    struct fuse_in_header in = {
+        .len = (uint32_t)sizeof in + length,
+        .opcode = opcode,
+        .unique = ++n_requests,
+        .nodeid = node,
+        .uid = 0,
+    };
+    struct fuse_out_header out;
+    KilnDriverBuffer sent[2] = { kiln_driver_alloc_data(driver, &in, sizeof in),
+                                 kiln_driver_alloc_data(driver, argument, length) };
+    KilnDriverBuffer got[2] = { kiln_driver_alloc(driver, sizeof out),
+                                kiln_driver_alloc(driver, MAX(room, 1)) };
+    uint32_t used = kiln_driver_request(driver, 1, sent, 2, got, 2);
+
+    ck_assert_uint_ge(used, sizeof out);
+    memcpy(&out, got[0].host, sizeof out);
+    ck_assert_uint_eq(out.unique, in.unique);
+    ck_assert_uint_eq(out.len, used);
+    if (out.error != 0)
+        return out.error;
+    ck_assert_uint_le(used - sizeof out, room);
+    memcpy(answer, got[1].host, used - sizeof out);
+    return (int)(used - sizeof out);
+}
+
+static void
+begin_session(void)
+{
+    struct fuse_init_in init = { .major = FUSE_KERNEL_VERSION, .minor = 31, .max_readahead = 4096 };
+    struct fuse_init_out answer = { 0 };
+
+    /* what a kernel of FUSE 7.31 sends: the older, shorter form */
+    ck_assert_int_gt(ask(FUSE_INIT, 0, &init, 16, &answer, sizeof answer), 0);
+    ck_assert_uint_eq(answer.major, FUSE_KERNEL_VERSION);
+}
+
+static uint64_t
+look_up(const char *name)
+{
+    struct fuse_entry_out entry = { 0 };
+
+    ck_assert_int_eq(
+        ask(FUSE_LOOKUP, FUSE_ROOT_ID, name, (uint32_t)strlen(name) + 1, &entry, sizeof entry),
+        sizeof entry);
+    ck_assert_uint_ne(entry.nodeid, 0);
+    return entry.nodeid;
+}
+
+/* Returns: (transfer full): a new folder, of somebody who is not root if that is asked for. */
+static char *
+as_whom(gboolean somebody)
+{
+    if (somebody && geteuid() == 0) {
+        ck_assert_int_eq(setgroups(0, NULL), 0);
+        ck_assert_int_eq(setgid(SOMEBODY), 0);
+        ck_assert_int_eq(setuid(SOMEBODY), 0);
+    }
+    return g_dir_make_tmp("kiln-test-XXXXXX", NULL);
+}
+
+/* The driver reads a file of the host and makes one, through rings that virtiofsd works on. */
+START_TEST(the_real_one_serves_files)
+{
+    gboolean readonly = _i == 1;
+    g_autofree char *folder = as_whom(_i == 2);
+    g_autofree char *file = g_build_filename(folder, "file", NULL);
+    g_autofree char *made = g_build_filename(folder, "made", NULL);
+    KilnVirtiofsdOptions daemon = { .source = folder, .readonly = readonly };
+    KilnVirtioFsOptions options = {
+        .virtio = { .id = "fs0", .memory = memory },
+        .tag = "host",
+        .daemon = &daemon,
+        .socket = -1,
+    };
+    struct fuse_open_in open_in = { .flags = 0 };
+    struct fuse_open_out open_out = { 0 };
+    struct fuse_read_in read_in = { .size = 64 };
+    struct {
+        struct fuse_mknod_in in;
+        char name[5];
+    } mknod_in = { .in = { .mode = S_IFREG | 0644 }, .name = "made" };
+    uint8_t data[256] = { 0 };
+    g_autoptr(GError) error = NULL;
+    KilnVirtioDevice *device;
+    uint64_t node;
+    int result;
+
+    ck_assert(g_file_set_contents(file, "the host's", -1, NULL));
+    device = kiln_virtio_fs_new(&options, &error);
+    kiln_assert_no_error(error);
+    ck_assert_int_gt(kiln_virtio_fs_pid(device), 0);
+    driver = kiln_driver_new(board, memory, device);
+    kiln_driver_start(driver, KILN_DRIVER_SPLIT);
+    ck_assert(!kiln_driver_broken(driver));
+    begin_session();
+    node = look_up("file");
+    ck_assert_int_gt(ask(FUSE_OPEN, node, &open_in, sizeof open_in, &open_out, sizeof open_out), 0);
+    read_in.fh = open_out.fh;
+    ck_assert_int_eq(ask(FUSE_READ, node, &read_in, sizeof read_in, data, sizeof data), 10);
+    ck_assert_mem_eq(data, "the host's", 10);
+    result = ask(FUSE_MKNOD, FUSE_ROOT_ID, &mknod_in, sizeof mknod_in.in + 5, data, sizeof data);
+    if (readonly)
+        ck_assert_int_eq(result, -EROFS);
+    else
+        ck_assert_int_gt(result, 0);
+    ck_assert_int_eq(g_file_test(made, G_FILE_TEST_EXISTS), !readonly);
+
+    kiln_virtio_device_quiesce(device); /* a pause: virtiofsd goes on where it stood */
+    kiln_virtio_device_resume(device);
+    ck_assert_int_eq(ask(FUSE_READ, node, &read_in, sizeof read_in, data, sizeof data), 10);
+
+    ck_assert_int_eq(kill(kiln_virtio_fs_pid(device), SIGKILL), 0);
+    while (!kiln_driver_broken(driver))
+        g_main_context_iteration(NULL, TRUE);
+    teardown();
+    (void)unlink(file);
+    (void)unlink(made);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
+/* May make the namespaces that virtiofsd makes. */
+static gboolean
+namespaces_allowed(void)
+{
+    pid_t child = fork();
+    int status = -1;
+
+    if (child == 0)
+        _exit((geteuid() == 0 || unshare(CLONE_NEWUSER) == 0) && unshare(CLONE_NEWNS) == 0 ? 0 : 1);
+    return waitpid(child, &status, 0) == child && status == 0;
+}
+
+static void
+add_real_tests(TCase *tests)
+{
+    g_autofree char *program = kiln_process_find("virtiofsd", NULL);
+
+    if (program != NULL && namespaces_allowed())
+        tcase_add_loop_test(tests, the_real_one_serves_files, 0, 3);
+    else
+        printf("# the real virtiofsd is not tested: %s\n",
+               program == NULL ? "it is not installed" : "namespaces are not allowed");
+}
+
 static Suite *
 make_suite(void)
 {
@@ -319,6 +481,7 @@ make_suite(void)
     tcase_add_test(tests, a_peer_that_dies);
     tcase_add_loop_test(tests, a_peer_that_refuses, 0, 7);
     tcase_add_test(tests, options_that_cannot_be);
+    add_real_tests(tests);
     return suite;
 }
 
