@@ -7,4 +7,5 @@ libkiln_loop_a_SOURCES = \
 	%D%/source.c %D%/source.h \
 	%D%/thread.c %D%/thread.h \
 	%D%/timer.c %D%/timer.h \
-	%D%/uring.h
+	%D%/uring.c %D%/uring.h \
+	%D%/uring-pool.c %D%/uring-pool.h

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The ring as a source, with both of its engines. */
+#include "tests/lib/kiln-test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "loop/uring.h"
+
+enum { N_MANY = 300 };
+
+typedef struct {
+    KilnUringOp op; /* first */
+    int result;
+    gboolean done;
+    char data[8];
+    struct iovec iov;
+} Request;
+
+static const KilnUringEngine engines[] = { KILN_URING_NATIVE, KILN_URING_THREADS };
+
+static void
+note(KilnUringOp *op, int result)
+{
+    Request *request = (Request *)op;
+
+    ck_assert(!request->done);
+    request->result = result;
+    request->done = TRUE;
+}
+
+static KilnUring *
+open_ring(GMainContext *context, int engine, unsigned entries)
+{
+    g_autoptr(GError) error = NULL;
+    KilnUring *uring = kiln_uring_open(context, entries, engines[engine], &error);
+
+    kiln_assert_no_error(error);
+    return uring;
+}
+
+static void
+run(GMainContext *context, KilnUring *uring)
+{
+    while (kiln_uring_in_flight(uring) > 0)
+        g_main_context_iteration(context, TRUE);
+}
+
+static int
+temporary_file(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "file", NULL);
+    g_autoptr(GError) error = NULL;
+    int fd = kiln_open(path, O_RDWR | O_CREAT, 0600, &error);
+
+    kiln_assert_no_error(error);
+    return fd;
+}
+
+START_TEST(writes_are_read_back)
+{
+    GMainContext *context = g_main_context_new();
+    KilnUring *uring = open_ring(context, _i, 8);
+    g_autofree char *dir = kiln_test_dir();
+    g_auto(KilnFd) fd = temporary_file(dir);
+    g_autofree Request *requests = g_new0(Request, N_MANY);
+
+    kiln_uring_add_file(uring, fd);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < N_MANY; i++) { /* many more than the ring has room for */
+            Request *request = &requests[i];
+
+            if (round == 0)
+                g_snprintf(request->data, sizeof request->data, "%07u", i);
+            request->iov = (struct iovec){ request->data, sizeof request->data };
+            request->op.done = note;
+            request->done = FALSE;
+            if (round == 0)
+                kiln_uring_writev(uring, &request->op, fd, &request->iov, 1, i * 8, RWF_DSYNC);
+            else
+                kiln_uring_readv(uring, &request->op, fd, &request->iov, 1, i * 8);
+        }
+        run(context, uring);
+        for (unsigned i = 0; i < N_MANY; i++) {
+            ck_assert_int_eq(requests[i].result, 8);
+            ck_assert_uint_eq(g_ascii_strtoull(requests[i].data, NULL, 10), i);
+            if (round == 0)
+                requests[i].data[3] = '?';
+        }
+    }
+    kiln_uring_remove_file(uring, fd);
+    kiln_uring_free(uring);
+    g_main_context_unref(context);
+}
+END_TEST
+
+START_TEST(other_operations_and_errors)
+{
+    GMainContext *context = g_main_context_new();
+    KilnUring *uring = open_ring(context, _i, 8);
+    g_autofree char *dir = kiln_test_dir();
+    g_auto(KilnFd) fd = temporary_file(dir);
+    Request sync = { .op.done = note }, space = { .op.done = note }, bad = { .op.done = note };
+    struct stat info;
+
+    bad.iov = (struct iovec){ bad.data, sizeof bad.data };
+    kiln_uring_fallocate(uring, &space.op, fd, FALLOC_FL_KEEP_SIZE, 0, 65536);
+    kiln_uring_fdatasync(uring, &sync.op, fd);
+    kiln_uring_readv(uring, &bad.op, -1, &bad.iov, 1, 0);
+    ck_assert_uint_eq(kiln_uring_in_flight(uring), 3);
+    run(context, uring);
+    ck_assert_int_eq(space.result, 0);
+    ck_assert_int_eq(sync.result, 0);
+    ck_assert_int_eq(bad.result, -EBADF);
+    ck_assert_int_eq(fstat(fd, &info), 0);
+    ck_assert_int_ge(info.st_blocks, 128);
+    kiln_uring_free(uring);
+    g_main_context_unref(context);
+}
+END_TEST
+
+START_TEST(sockets_wait_and_can_be_cancelled)
+{
+    GMainContext *context = g_main_context_new();
+    KilnUring *uring = open_ring(context, 0, 8);
+    Request in = { .op.done = note }, ready = { .op.done = note }, stop = { .op.done = note };
+    int pair[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    in.iov = (struct iovec){ in.data, sizeof in.data };
+    kiln_uring_readv(uring, &in.op, pair[0], &in.iov, 1, UINT64_MAX);
+    kiln_uring_submit(uring);
+    while (g_main_context_iteration(context, FALSE))
+        continue;
+    ck_assert(!in.done);
+    ck_assert_int_eq(kiln_write_full(pair[1], "abc", 3, -1), 0);
+    run(context, uring);
+    ck_assert_int_eq(in.result, 3);
+
+    in.done = FALSE;
+    kiln_uring_readv(uring, &in.op, pair[0], &in.iov, 1, UINT64_MAX);
+    kiln_uring_poll(uring, &ready.op, pair[0], POLLOUT);
+    kiln_uring_cancel(uring, &stop.op, &in.op);
+    run(context, uring);
+    ck_assert_int_eq(in.result, -ECANCELED);
+    ck_assert_int_eq(ready.result, POLLOUT);
+    kiln_uring_free(uring);
+    close(pair[0]);
+    close(pair[1]);
+    g_main_context_unref(context);
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("uring");
+    TCase *both = kiln_test_case(suite, "engines");
+
+    tcase_add_loop_test(both, writes_are_read_back, 0, G_N_ELEMENTS(engines));
+    tcase_add_loop_test(both, other_operations_and_errors, 0, G_N_ELEMENTS(engines));
+    tcase_add_test(both, sockets_wait_and_can_be_cancelled);
+    return suite;
+}
+
+int
+main(void)
+{
+    g_autoptr(GError) error = NULL;
+    KilnUring *uring = kiln_uring_open(NULL, 8, KILN_URING_NATIVE, &error);
+
+    if (uring == NULL)
+        return kiln_test_skip_all(error->message);
+    kiln_uring_free(uring);
+    return kiln_test_main(make_suite());
+}
