@@ -90,7 +90,8 @@ struct KilnBlock {
     uint32_t discard_granularity; /* bytes; 0: a discard does nothing */
     gboolean read_only;
     gboolean rotational;
-    size_t request_size; /* bytes of scratch of this layer with those below, a multiple of 16 */
+    gboolean write_through; /* of the topmost layer: every write is KILN_BLOCK_FUA */
+    size_t request_size;    /* bytes of scratch of this layer with those below, a multiple of 16 */
 };
 
 /**
@@ -103,6 +104,17 @@ void kiln_block_submit(KilnBlock *block, KilnBlockRequest *request);
 
 /* Bytes that a submitter gives as scratch. */
 size_t kiln_block_request_size(const KilnBlock *block);
+
+/**
+ * kiln_block_resize:
+ * @length: bytes, a multiple of 512
+ *
+ * Main thread, nothing in flight.  A disk that grows reads as zeroes there; of one that shrinks the
+ * end is lost.
+ *
+ * Returns: TRUE, or FALSE with @error set and the disk as it was.
+ */
+gboolean kiln_block_resize(KilnBlock *block, uint64_t length, GError **error);
 
 /* Closes a chain, from the top; nothing is in flight.  Main thread. */
 void kiln_block_free(KilnBlock *block);

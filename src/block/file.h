@@ -14,7 +14,7 @@
 
 /**
  * KilnBlockFileOptions:
- * @path: for messages; opened unless @fd is given
+ * @path: for messages; opened unless @fd is given; copied
  * @fd: an open descriptor to be taken over, or -1
  * @uring: of the chain's context; borrowed
  * @read_only: opened O_RDONLY
@@ -22,6 +22,9 @@
  * @no_flush: flushes do nothing (cache unsafe)
  * @shared: others may write it too (<shareable/>): locked so
  * @lock: take locks at all
+ * @grows: the format above makes it longer: also locked so
+ * @discard: discards and KILN_BLOCK_MAY_UNMAP give space back; else they do not
+ * @block_device: it has to be one (<disk type='block'>)
  */
 typedef struct {
     const char *path;
@@ -33,10 +36,16 @@ typedef struct {
     gboolean no_flush;
     gboolean shared;
     gboolean lock;
+    gboolean grows;
+    gboolean discard;
+    gboolean block_device;
 } KilnBlockFileOptions;
 
 /**
  * kiln_block_file_open:
+ *
+ * A write past the end makes the file longer, what is read past its end is zero (of a file that
+ * shrank as well).  The disk's length is rounded up to 512.
  *
  * Returns: (transfer full): NULL with @error set: no such file, a directory, no permission (naming
  *   the component), in use (naming the holder where it can be known), no O_DIRECT there.

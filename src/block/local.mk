@@ -1,7 +1,10 @@
 noinst_LIBRARIES += libkiln-block.a
 libkiln_block_a_SOURCES = \
-	%D%/block.h \
-	%D%/file.h \
+	%D%/block.c %D%/block.h \
+	%D%/file.c %D%/file.h \
+	%D%/file-part.h %D%/file-slow.c \
+	%D%/file-probe.c %D%/file-probe.h \
+	%D%/lock.c %D%/lock.h \
 	%D%/qcow2.h \
 	%D%/nbd.c %D%/nbd.h \
 	%D%/nbd-limits.c %D%/nbd-limits.h \

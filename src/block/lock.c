@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* See lock.h.  lock what we do and forbid -> look whether others forbid it, or do it */
+#include "block/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+enum {
+    PERMISSION_BASE = 100, /* RAW_LOCK_PERM_BASE */
+    SHARED_BASE = 200,     /* RAW_LOCK_SHARED_BASE */
+    N_PERMISSIONS = 4,
+};
+
+static const char *const permission_names[N_PERMISSIONS] = {
+    "read it undisturbed",
+    "write to it",
+    "write to it",
+    "change its size",
+};
+
+static int
+set_lock(int fd, short type, off_t byte)
+{
+    struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+    int result;
+
+    do
+        result = fcntl(fd, F_OFD_SETLK, &lock);
+    while (result < 0 && errno == EINTR);
+    return result < 0 ? -errno : 0;
+}
+
+/* Whether anybody else has a lock of any kind on @byte. */
+static gboolean
+is_held(int fd, off_t byte)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+static gboolean
+lacks_locks(int errnum)
+{
+    return errnum == ENOLCK || errnum == EINVAL || errnum == ENOTSUP || errnum == ENOSYS;
+}
+
+static gboolean
+has_open(const char *pid, const struct stat *wanted)
+{
+    g_autofree char *folder = g_strdup_printf("/proc/%s/fd", pid);
+    g_autoptr(GDir) fds = g_dir_open(folder, 0, NULL);
+    const char *name;
+
+    while (fds != NULL && (name = g_dir_read_name(fds)) != NULL) {
+        g_autofree char *link = g_build_filename(folder, name, NULL);
+        struct stat info;
+
+        if (stat(link, &info) == 0 && info.st_dev == wanted->st_dev &&
+            info.st_ino == wanted->st_ino)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* A lock of this kind has no process; those that have the file open are all that can be told.
+ * Other users' processes cannot be looked into. */
+static char *
+describe_holder(int fd)
+{
+    g_autoptr(GDir) processes = g_dir_open("/proc", 0, NULL);
+    g_autofree char *self = g_strdup_printf("%d", (int)getpid());
+    struct stat wanted;
+    const char *pid;
+
+    if (processes == NULL || fstat(fd, &wanted) < 0)
+        return NULL;
+    while ((pid = g_dir_read_name(processes)) != NULL) {
+        g_autofree char *comm = NULL;
+        g_autofree char *name = NULL;
+
+        if (!g_ascii_isdigit(pid[0]) || g_str_equal(pid, self) || !has_open(pid, &wanted))
+            continue;
+        comm = g_strdup_printf("/proc/%s/comm", pid);
+        if (g_file_get_contents(comm, &name, NULL, NULL))
+            return g_strdup_printf("process %s (%s)", pid, g_strchomp(name));
+        return g_strdup_printf("process %s", pid);
+    }
+    return NULL;
+}
+
+static void
+unlock(int fd)
+{
+    struct flock lock = {
+        .l_type = F_UNLCK,
+        .l_whence = SEEK_SET,
+        .l_start = PERMISSION_BASE,
+        .l_len = SHARED_BASE - PERMISSION_BASE + N_PERMISSIONS,
+    };
+
+    (void)fcntl(fd, F_OFD_SETLK, &lock); /* they end with the descriptor at the latest */
+}
+
+static gboolean
+in_use(int fd, const char *path, const char *how, GError **error)
+{
+    g_autofree char *holder = describe_holder(fd);
+
+    unlock(fd);
+    return kiln_error_set(error, KILN_ERROR_STATE, "'%s' is in use: %s %s", path,
+                          holder != NULL ? holder : "another program", how);
+}
+
+/* Shared locks, which exclude nobody; the check comes when they are all there, so that of two that
+ * try at a time at least one sees the other. */
+static int
+take(int fd, unsigned does, unsigned lets)
+{
+    for (unsigned i = 0; i < N_PERMISSIONS; i++) {
+        int result = 0;
+
+        if ((does & (1U << i)) != 0)
+            result = set_lock(fd, F_RDLCK, PERMISSION_BASE + i);
+        if (result == 0 && (lets & (1U << i)) == 0)
+            result = set_lock(fd, F_RDLCK, SHARED_BASE + i);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+gboolean
+kiln_file_lock(int fd, const char *path, unsigned does, unsigned lets, GError **error)
+{
+    int result = take(fd, does, lets);
+
+    if (result < 0 && lacks_locks(-result))
+        return TRUE;
+    if (result == -EAGAIN || result == -EACCES)
+        return in_use(fd, path, "has locked it", error);
+    if (result < 0)
+        return kiln_error_set_errno(error, -result, "cannot lock '%s'", path);
+    for (unsigned i = 0; i < N_PERMISSIONS; i++) {
+        g_autofree char *how = NULL;
+
+        if ((does & (1U << i)) != 0 && is_held(fd, SHARED_BASE + i))
+            how = g_strdup_printf("lets nobody else %s", permission_names[i]);
+        else if ((lets & (1U << i)) == 0 && is_held(fd, PERMISSION_BASE + i))
+            how = g_strdup_printf("may %s", permission_names[i]);
+        if (how != NULL)
+            return in_use(fd, path, how, error);
+    }
+    return TRUE;
+}
