@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libkiln-loop.a
 libkiln_loop_a_SOURCES = \
 	%D%/call.c %D%/call.h \
+	%D%/coroutine.c %D%/coroutine.h \
 	%D%/event.c %D%/event.h \
 	%D%/fd-source.c %D%/fd-source.h \
 	%D%/signal.c %D%/signal.h \
