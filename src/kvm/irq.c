@@ -21,7 +21,7 @@ struct KilnIrqRoutes {
     KilnVm *vm;
     KilnMutex lock;   /* of all that follows */
     GArray *messages; /* (owned) of Message */
-    guint max;        /* messages that KVM's table has room for; 0: not asked yet */
+    guint max;        /* messages that KVM's table has room for */
     gboolean changed; /* since the last commit */
 };
 
@@ -33,6 +33,8 @@ kiln_irq_routes_new(KilnVm *vm)
     routes->vm = vm;
     kiln_mutex_init(&routes->lock);
     routes->messages = g_array_new(FALSE, TRUE, sizeof(Message));
+    routes->max =
+        (guint)MAX(kiln_kvm_capability(kiln_vm_kvm(vm), KVM_CAP_IRQ_ROUTING) - N_FIXED, 0);
     return routes;
 }
 
@@ -63,11 +65,6 @@ kiln_irq_allocate(KilnIrqRoutes *routes)
     GArray *messages = routes->messages;
     guint index = 0;
 
-    if (routes->max == 0) {
-        int room = kiln_kvm_capability(kiln_vm_kvm(routes->vm), KVM_CAP_IRQ_ROUTING);
-
-        routes->max = (guint)MAX(room - N_FIXED, 0);
-    }
     while (index < messages->len && g_array_index(messages, Message, index).allocated)
         index++;
     if (index >= routes->max)

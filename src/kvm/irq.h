@@ -26,7 +26,8 @@ typedef struct KilnIrqRoutes KilnIrqRoutes;
  * kiln_irq_routes_new:
  * @vm: must outlive the table
  *
- * Makes no system call.  All functions on a table may be called from any thread.
+ * Asks KVM how many there may be, since vCPU threads cannot.  All other functions on a table may be
+ * called from any thread.
  */
 KilnIrqRoutes *kiln_irq_routes_new(KilnVm *vm);
 void kiln_irq_routes_free(KilnIrqRoutes *routes);

@@ -3,15 +3,38 @@
 #include "tests/kvm/guest.h"
 
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "machine/msi.h"
 #include "sandbox/sandbox.h"
 
 enum { DONE = 0, FAILED = 100, NOT_ENTERED = 101 };
 
 GUEST_ASM(hello, "lea text(%rip), %rsi\n mov $6, %ecx\n mov $0xe9, %dx\n rep outsb\n"
+                 "mov $0xf5, %dx\n out %eax, %dx\n"
                  "mov $0x77, %eax\n" GUEST_DONE "text: .ascii \"Hello!\"\n");
+
+static KilnMachineMsi *msi;
+static KilnMsiWire wire = { .message = { 0xfee00000, 0x41 } };
+
+/* What a guest's writes to MSI-X tables and BARs lead to. */
+static void
+use_wires(Guest *guest, uint32_t value)
+{
+    KilnMsi wires = kiln_machine_msi_wires(msi);
+    KilnDoorbells bells = kiln_machine_msi_doorbells(msi);
+    KilnMsiWire *list[] = { &wire };
+
+    wire.route = -1;
+    eventfd_write(wire.fd, 1);
+    wires.ops->connect(wires.opaque, list, 1);
+    g_assert(wire.route >= 0);
+    wires.ops->disconnect(wires.opaque, list, 1);
+    g_assert(bells.ops->add(bells.opaque, GUEST_MMIO, wire.fd));
+    bells.ops->remove(bells.opaque, GUEST_MMIO, wire.fd);
+}
 
 static gpointer
 run_vcpu(gpointer data)
@@ -32,6 +55,9 @@ live(void)
     g_autoptr(Guest) guest = guest_new(1, 16 << 20, NULL);
     g_autoptr(GError) error = NULL;
 
+    guest->call = use_wires;
+    msi = kiln_machine_msi_new(guest->vm);
+    wire.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     guest_load(guest, hello_start, hello_end);
     guest_start(guest, KILN_VCPU_START_LONG64);
     if (!kiln_sandbox_enter(&options, &error)) {
