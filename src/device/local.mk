@@ -35,3 +35,9 @@ libkiln_device_a_SOURCES += \
 	%D%/tpm-swtpm.c %D%/tpm-swtpm.h \
 	%D%/tpm-tis.c %D%/tpm-tis.h \
 	%D%/tpm-wire.c %D%/tpm-wire.h
+
+# Disks.
+libkiln_device_a_SOURCES += \
+	%D%/io-error.h \
+	%D%/virtio-blk.c %D%/virtio-blk.h \
+	%D%/virtio-blk-request.c %D%/virtio-blk-request.h

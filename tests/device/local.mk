@@ -36,3 +36,10 @@ tests_device_virtio_fs_test_SOURCES = tests/device/virtio-fs-test.c \
 	tests/lib/vhost-user-peer.c tests/lib/vhost-user-peer.h
 tests_device_virtio_vsock_test_SOURCES = tests/device/virtio-vsock-test.c
 tests_device_virtio_vsock_kernel_test_SOURCES = tests/device/virtio-vsock-kernel-test.c
+
+# Disks.
+disk_tests = tests/device/virtio-blk-test
+check_PROGRAMS += $(disk_tests)
+TESTS += $(disk_tests)
+tests_device_virtio_blk_test_SOURCES = tests/device/virtio-blk-test.c \
+	tests/lib/memory-block.c tests/lib/memory-block.h

@@ -60,6 +60,12 @@ fuzz_targets += tests/fuzz/nbd-limits-fuzz
 tests_fuzz_nbd_limits_fuzz_SOURCES = tests/fuzz/nbd-limits-fuzz.c $(FUZZ_MAIN)
 tests_fuzz_nbd_limits_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/nbd-limits
+fuzz_targets += tests/fuzz/virtio-blk-fuzz
+tests_fuzz_virtio_blk_fuzz_SOURCES = tests/fuzz/virtio-blk-fuzz.c \
+	tests/lib/memory-block.c tests/lib/memory-block.h $(FUZZ_MAIN)
+tests_fuzz_virtio_blk_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_virtio_blk_fuzz_LDADD = libkiln-test.a $(KILN_TEST_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/virtio-blk
 
 fuzz_targets += tests/fuzz/tpm-fuzz
 tests_fuzz_tpm_fuzz_SOURCES = tests/fuzz/tpm-fuzz.c tests/lib/fake-swtpm.c tests/lib/fake-swtpm.h \
