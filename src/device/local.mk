@@ -39,5 +39,6 @@ libkiln_device_a_SOURCES += \
 # Disks.
 libkiln_device_a_SOURCES += \
 	%D%/io-error.h \
+	%D%/vhost-user-blk.c %D%/vhost-user-blk.h \
 	%D%/virtio-blk.c %D%/virtio-blk.h \
 	%D%/virtio-blk-request.c %D%/virtio-blk-request.h
