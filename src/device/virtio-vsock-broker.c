@@ -79,16 +79,6 @@ serve(int socket, const char *path)
 }
 
 static void
-forget_memory(KilnMemory *memory)
-{
-    guint n = 0;
-    const KilnMemoryRegion *regions = memory != NULL ? kiln_memory_regions(memory, &n) : NULL;
-
-    for (guint i = 0; i < n; i++)
-        (void)munmap(regions[i].host, regions[i].size);
-}
-
-static void
 reset_signals(void)
 {
     static const int defaults[] = { SIGHUP, SIGINT, SIGTERM, SIGQUIT };
@@ -102,7 +92,7 @@ reset_signals(void)
 
 /* It has its socket and standard error, and nothing else of what it was forked from. */
 static void G_GNUC_NORETURN
-child_main(int socket, const char *path, KilnMemory *memory)
+child_main(int socket, const char *path)
 {
     int moved = fcntl(socket, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 
@@ -110,7 +100,6 @@ child_main(int socket, const char *path, KilnMemory *memory)
     reset_signals();
     (void)prctl(PR_SET_NAME, "kiln-vsock");
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    forget_memory(memory);
     if (moved >= 0 &&
         (moved == STDERR_FILENO + 1 || dup3(moved, STDERR_FILENO + 1, O_CLOEXEC) >= 0)) {
         (void)close_range(STDERR_FILENO + 2, ~0U, 0);
@@ -165,6 +154,18 @@ readable(int socket, GIOCondition ready, gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+/* Whether a child inherits guest memory: page tables would be copied, and each page be written to
+ * anew. */
+static void
+inherit_memory(KilnMemory *memory, gboolean inherited)
+{
+    guint n = 0;
+    const KilnMemoryRegion *regions = memory != NULL ? kiln_memory_regions(memory, &n) : NULL;
+
+    for (guint i = 0; i < n; i++)
+        (void)madvise(regions[i].host, regions[i].size, inherited ? MADV_DOFORK : MADV_DONTFORK);
+}
+
 KilnVsockBroker *
 kiln_vsock_broker_new(const char *path, KilnMemory *memory, GMainContext *context,
                       KilnVsockBrokerFunc func, void *opaque, GError **error)
@@ -177,9 +178,11 @@ kiln_vsock_broker_new(const char *path, KilnMemory *memory, GMainContext *contex
         kiln_error_set_errno(error, errno, "vsock: socketpair");
         return NULL;
     }
+    inherit_memory(memory, FALSE);
     child = fork();
     if (child == 0)
-        child_main(pair[1], path, memory);
+        child_main(pair[1], path);
+    inherit_memory(memory, TRUE);
     kiln_fd_clear(&pair[1]);
     if (child < 0) {
         kiln_error_set_errno(error, errno, "vsock: fork");

@@ -24,7 +24,7 @@ typedef void (*KilnVsockBrokerFunc)(void *opaque, uint32_t port, uint32_t tag, K
 /**
  * kiln_vsock_broker_new:
  * @path: what "_PORT" is put behind; copied
- * @memory: (nullable): the guest's, which the child forgets
+ * @memory: (nullable): the guest's, which the child does not get
  * @context: (nullable): where @answer is called
  *
  * Forks: from the main thread, before there are others and before the sandbox.
