@@ -5,15 +5,17 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "loop/fd-source.h"
-#include "vhost/user-backend.h"
-#include "vhost/user-message.h"
+#include "vhost/user-link.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
-enum { ANSWER_MS = 5000, WAIT_MS = 30000 };
+enum {
+    WAIT_MS = 30000,
+    STOP_PATIENCE = 6, /* times the usual: a queue that stops first finishes what was begun */
+};
 
 #define BIT(n) (1ull << (n))
 
@@ -27,158 +29,19 @@ typedef struct {
     KilnVhostUserOptions options;
     char *id; /* (owned) */
 
-    KilnFd socket; /* of the peer; -1: there is none */
-    gboolean lost; /* @socket is shut down; the context will say so */
-    char *why;     /* (owned) (nullable): it was lost */
-    KilnVhostUserReader reader;
-    GSource *watch; /* (owned) (nullable): @socket */
+    KilnVhostUserLink link;
+    GSource *watch; /* (owned) (nullable): the link's socket */
     KilnFd listener;
-    GSource *accept;               /* (owned) (nullable): @listener */
-    KilnVhostUserBackend *backend; /* (owned) (nullable) */
+    GSource *accept; /* (owned) (nullable): @listener */
 
     uint64_t features; /* offered by the peer */
-    uint64_t protocol; /* acknowledged */
     unsigned n_queues; /* that the peer has */
 } User;
-
-/* Gives the peer up: its socket is shut down, so that the watch wakes up and tells the owner. */
-static gboolean
-lose(User *user, GError **error, const char *why)
-{
-    if (!user->lost) {
-        user->lost = TRUE;
-        g_free(user->why);
-        user->why = g_strdup(why);
-        if (user->socket >= 0)
-            (void)shutdown(user->socket, SHUT_RDWR);
-    }
-    return kiln_error_set(error, KILN_ERROR_FAILED, "%s: vhost-user: %s", user->id, why);
-}
-
-static gboolean
-lose_errno(User *user, GError **error, int errnum)
-{
-    if (errnum == ECONNRESET || errnum == EPIPE)
-        return lose(user, error, "the peer hung up");
-    if (errnum == EPROTO)
-        return lose(user, error, "the peer sent what is no message");
-    if (errnum == ETIMEDOUT)
-        return lose(user, error, "the peer does not answer");
-    return lose(user, error, g_strerror(errnum));
-}
-
-static gint64
-answer_deadline(const User *user)
-{
-    unsigned milliseconds = user->options.answer_ms != 0 ? user->options.answer_ms : ANSWER_MS;
-
-    return g_get_monotonic_time() + (gint64)milliseconds * 1000;
-}
-
-static gboolean
-send_message(User *user, KilnVhostUserMessage *message, const int *fds, unsigned n_fds,
-             GError **error)
-{
-    int result;
-
-    if (user->socket < 0 || user->lost)
-        return kiln_error_set(error, KILN_ERROR_STATE, "%s: vhost-user: there is no peer",
-                              user->id);
-    result = kiln_vhost_user_write(user->socket, message, fds, n_fds, answer_deadline(user));
-    return result == 0 ? TRUE : lose_errno(user, error, -result);
-}
-
-/* Returns: 0 when something is to be read, or -errno.  Meanwhile the other channel is served: a
- * peer may wait there for an answer before it gives one here. */
-static int
-wait_readable(User *user, gint64 deadline_us)
-{
-    struct pollfd pollers[2];
-
-    do {
-        gint64 left = deadline_us - g_get_monotonic_time();
-        int n;
-
-        pollers[0] = (struct pollfd){ .fd = user->socket, .events = POLLIN };
-        pollers[1] =
-            (struct pollfd){ .fd = user->backend != NULL ? kiln_vhost_user_backend_fd(user->backend)
-                                                         : -1,
-                             .events = POLLIN };
-        if (left <= 0)
-            return -ETIMEDOUT;
-        n = poll(pollers, 2, (int)MIN((left + 999) / 1000, G_MAXINT));
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        if (n > 0 && pollers[1].revents != 0)
-            kiln_vhost_user_backend_serve(user->backend);
-    } while (pollers[0].revents == 0);
-    return 0;
-}
-
-/* Waits for the answer to @request, which is in user->reader.message then. */
-static gboolean
-receive_answer(User *user, uint32_t request, uint32_t size, GError **error)
-{
-    gint64 deadline = answer_deadline(user);
-    int got;
-
-    while ((got = kiln_vhost_user_read(&user->reader, user->socket)) == 0) {
-        got = wait_readable(user, deadline);
-        if (got < 0)
-            break;
-    }
-    if (got < 0)
-        return lose_errno(user, error, -got);
-    if (!kiln_vhost_user_answers(&user->reader.message, request, size))
-        return lose(user, error, "the peer answered what was not asked");
-    return TRUE;
-}
 
 gboolean
 kiln_vhost_user_has_protocol(const KilnVhost *vhost, unsigned bit)
 {
-    return (((const User *)vhost)->protocol & BIT(bit)) != 0;
-}
-
-/* Sends what has no answer of its own; with REPLY_ACK the peer says whether it could do it. */
-static gboolean
-tell(User *user, KilnVhostUserMessage *message, const int *fds, unsigned n_fds, GError **error)
-{
-    gboolean acknowledged =
-        kiln_vhost_user_has_protocol(&user->vhost, KILN_VHOST_USER_PROTOCOL_REPLY_ACK);
-
-    message->flags = acknowledged ? VHOST_USER_NEED_REPLY : 0;
-    if (!send_message(user, message, fds, n_fds, error))
-        return FALSE;
-    if (!acknowledged)
-        return TRUE;
-    if (!receive_answer(user, message->request, sizeof(uint64_t), error))
-        return FALSE;
-    if (user->reader.message.payload.u64 != 0)
-        return kiln_error_set(error, KILN_ERROR_FAILED, "%s: vhost-user: request %u was refused",
-                              user->id, message->request);
-    return TRUE;
-}
-
-static gboolean
-tell_u64(User *user, uint32_t request, uint64_t value, GError **error)
-{
-    KilnVhostUserMessage message = { .request = request, .size = sizeof value };
-
-    message.payload.u64 = value;
-    return tell(user, &message, NULL, 0, error);
-}
-
-static gboolean
-ask_u64(User *user, uint32_t request, uint64_t *value, GError **error)
-{
-    KilnVhostUserMessage message = { .request = request };
-
-    if (!send_message(user, &message, NULL, 0, error) ||
-        !receive_answer(user, request, sizeof *value, error))
-        return FALSE;
-    *value = user->reader.message.payload.u64;
-    return TRUE;
+    return (((const User *)vhost)->link.protocol & BIT(bit)) != 0;
 }
 
 static gboolean
@@ -201,7 +64,7 @@ user_set_features(KilnVhost *vhost, uint64_t features, GError **error)
                               "x that the guest uses",
                               user->id, (guint64)(features & ~user->features));
     features |= user->features & BIT(VHOST_USER_F_PROTOCOL_FEATURES);
-    return tell_u64(user, VHOST_USER_SET_FEATURES, features, error);
+    return kiln_vhost_user_link_tell_u64(&user->link, VHOST_USER_SET_FEATURES, features, error);
 }
 
 static gboolean
@@ -231,7 +94,7 @@ user_set_memory(KilnVhost *vhost, const KilnVhostRegion *regions, unsigned n_reg
     }
     message.payload.memory.n_regions = n_regions;
     message.size = (uint32_t)(2 * sizeof(uint32_t) + n_regions * sizeof(KilnVhostUserRegion));
-    return tell(user, &message, fds, n_regions, error);
+    return kiln_vhost_user_link_tell(&user->link, &message, fds, n_regions, error);
 }
 
 static gboolean
@@ -240,7 +103,7 @@ tell_state(User *user, uint32_t request, unsigned queue, uint32_t value, GError 
     KilnVhostUserMessage message = { .request = request, .size = sizeof(struct vhost_vring_state) };
 
     message.payload.state = (struct vhost_vring_state){ .index = queue, .num = value };
-    return tell(user, &message, NULL, 0, error);
+    return kiln_vhost_user_link_tell(&user->link, &message, NULL, 0, error);
 }
 
 static gboolean
@@ -249,7 +112,7 @@ tell_fd(User *user, uint32_t request, unsigned queue, int fd, GError **error)
     KilnVhostUserMessage message = { .request = request, .size = sizeof(uint64_t) };
 
     message.payload.u64 = queue | (fd < 0 ? VHOST_USER_VRING_NO_FD : 0u);
-    return tell(user, &message, &fd, fd < 0 ? 0 : 1, error);
+    return kiln_vhost_user_link_tell(&user->link, &message, &fd, fd < 0 ? 0 : 1, error);
 }
 
 static gboolean
@@ -268,7 +131,7 @@ user_set_ring(KilnVhost *vhost, unsigned queue, const KilnVhostRing *ring, uint3
     };
     return tell_state(user, VHOST_USER_SET_VRING_NUM, queue, ring->size, error) &&
            tell_state(user, VHOST_USER_SET_VRING_BASE, queue, base, error) &&
-           tell(user, &places, NULL, 0, error);
+           kiln_vhost_user_link_tell(&user->link, &places, NULL, 0, error);
 }
 
 static gboolean
@@ -300,15 +163,17 @@ user_get_base(KilnVhost *vhost, unsigned queue, uint32_t *base, GError **error)
     User *user = (User *)vhost;
     KilnVhostUserMessage message = { .request = VHOST_USER_GET_VRING_BASE,
                                      .size = sizeof(struct vhost_vring_state) };
-    const struct vhost_vring_state *state = &user->reader.message.payload.state;
+    const KilnVhostUserMessage *answer;
 
     message.payload.state.index = queue;
-    if (!send_message(user, &message, NULL, 0, error) ||
-        !receive_answer(user, message.request, sizeof *state, error))
+    answer = kiln_vhost_user_link_ask(&user->link, &message, sizeof(struct vhost_vring_state),
+                                      STOP_PATIENCE, error);
+    if (answer == NULL)
         return FALSE;
-    if (state->index != queue)
-        return lose(user, error, "the peer told where another queue stands");
-    *base = state->num;
+    if (answer->payload.state.index != queue)
+        return kiln_vhost_user_link_lose(&user->link, error,
+                                         "the peer told where another queue stands");
+    *base = answer->payload.state.num;
     return TRUE;
 }
 
@@ -330,17 +195,18 @@ user_get_config(KilnVhost *vhost, unsigned offset, void *data, unsigned length, 
     User *user = (User *)vhost;
     KilnVhostUserMessage message = { .request = VHOST_USER_GET_CONFIG,
                                      .size = (uint32_t)sizeof(KilnVhostUserConfig) + length };
-    const KilnVhostUserMessage *answer = &user->reader.message;
+    const KilnVhostUserMessage *answer;
 
     if (!check_config(user, offset, length, error))
         return FALSE;
     message.payload.config.header = (KilnVhostUserConfig){ .offset = offset, .size = length };
-    if (!send_message(user, &message, NULL, 0, error) ||
-        !receive_answer(user, message.request, message.size, error))
+    answer = kiln_vhost_user_link_ask(&user->link, &message, message.size, 1, error);
+    if (answer == NULL)
         return FALSE;
     if (answer->payload.config.header.offset != offset ||
         answer->payload.config.header.size != length)
-        return lose(user, error, "the peer told another part of its configuration space");
+        return kiln_vhost_user_link_lose(&user->link, error,
+                                         "the peer told another part of its configuration space");
     memcpy(data, answer->payload.config.data, length);
     return TRUE;
 }
@@ -357,7 +223,7 @@ user_set_config(KilnVhost *vhost, unsigned offset, const void *data, unsigned le
         return FALSE;
     message.payload.config.header = (KilnVhostUserConfig){ .offset = offset, .size = length };
     memcpy(message.payload.config.data, data, length);
-    return tell(user, &message, NULL, 0, error);
+    return kiln_vhost_user_link_tell(&user->link, &message, NULL, 0, error);
 }
 
 /* Forgets the peer. */
@@ -365,11 +231,7 @@ static void
 hang_up(User *user)
 {
     kiln_source_free(g_steal_pointer(&user->watch));
-    kiln_vhost_user_backend_free(g_steal_pointer(&user->backend));
-    kiln_fd_clear(&user->socket);
-    user->reader.got = 0;
-    user->lost = FALSE;
-    user->protocol = 0;
+    kiln_vhost_user_link_close(&user->link);
 }
 
 static void
@@ -380,7 +242,7 @@ user_free(KilnVhost *vhost)
     hang_up(user);
     kiln_source_free(user->accept);
     kiln_fd_clear(&user->listener);
-    g_free(user->why);
+    g_free(user->link.why);
     g_free(user->id);
     g_free(user);
 }
@@ -416,12 +278,13 @@ socket_ready(int fd, GIOCondition ready, gpointer data)
     User *user = data;
     g_autofree char *why = NULL;
 
-    if (!user->lost) {
-        int got = kiln_vhost_user_read(&user->reader, fd);
+    if (!user->link.lost) {
+        int got = kiln_vhost_user_read(&user->link.reader, fd);
 
-        (void)lose(user, NULL, got == -ECONNRESET ? "the peer hung up" : "the peer spoke unasked");
+        (void)kiln_vhost_user_link_lose(
+            &user->link, NULL, got == -ECONNRESET ? "the peer hung up" : "the peer spoke unasked");
     }
-    why = g_steal_pointer(&user->why);
+    why = g_steal_pointer(&user->link.why);
     hang_up(user);
     if (user->accept != NULL)
         kiln_fd_source_set_condition(user->accept, G_IO_IN);
@@ -436,9 +299,10 @@ open_backend_channel(User *user, GError **error)
     KilnVhostUserMessage message = { .request = VHOST_USER_SET_BACKEND_REQ_FD };
     g_auto(KilnFd) peer = -1;
 
-    user->backend =
+    user->link.backend =
         kiln_vhost_user_backend_new(user->options.context, config_changed, user, &peer, error);
-    return user->backend != NULL && tell(user, &message, &peer, 1, error);
+    return user->link.backend != NULL &&
+           kiln_vhost_user_link_tell(&user->link, &message, &peer, 1, error);
 }
 
 static gboolean
@@ -449,14 +313,16 @@ negotiate_protocol(User *user, GError **error)
 
     if (!(user->features & BIT(VHOST_USER_F_PROTOCOL_FEATURES)))
         return TRUE;
-    if (!ask_u64(user, VHOST_USER_GET_PROTOCOL_FEATURES, &offered, error))
+    if (!kiln_vhost_user_link_ask_u64(&user->link, VHOST_USER_GET_PROTOCOL_FEATURES, &offered,
+                                      error))
         return FALSE;
     offered &= known_protocol;
-    if (!tell_u64(user, VHOST_USER_SET_PROTOCOL_FEATURES, offered, error))
+    if (!kiln_vhost_user_link_tell_u64(&user->link, VHOST_USER_SET_PROTOCOL_FEATURES, offered,
+                                       error))
         return FALSE;
-    user->protocol = offered; /* from the next message on */
+    user->link.protocol = offered; /* from the next message on */
     if (offered & BIT(KILN_VHOST_USER_PROTOCOL_MQ)) {
-        if (!ask_u64(user, VHOST_USER_GET_QUEUE_NUM, &n_queues, error))
+        if (!kiln_vhost_user_link_ask_u64(&user->link, VHOST_USER_GET_QUEUE_NUM, &n_queues, error))
             return FALSE;
         user->n_queues = (unsigned)MIN(n_queues, G_MAXUINT);
     }
@@ -471,26 +337,28 @@ greet(User *user, GError **error)
     KilnVhostUserMessage owner = { .request = VHOST_USER_SET_OWNER };
 
     user->n_queues = G_MAXUINT;
-    if (!ask_u64(user, VHOST_USER_GET_FEATURES, &user->features, error) ||
+    if (!kiln_vhost_user_link_ask_u64(&user->link, VHOST_USER_GET_FEATURES, &user->features,
+                                      error) ||
         !negotiate_protocol(user, error))
         return FALSE;
-    if (user->options.need_protocol & ~user->protocol)
+    if (user->options.need_protocol & ~user->link.protocol)
         return kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
                               "%s: vhost-user: the peer lacks protocol features "
                               "0x%" G_GINT64_MODIFIER "x",
-                              user->id, (guint64)(user->options.need_protocol & ~user->protocol));
+                              user->id,
+                              (guint64)(user->options.need_protocol & ~user->link.protocol));
     if (user->n_queues < user->options.n_queues)
         return kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
                               "%s: vhost-user: the peer has %u queues of the %u that are wanted",
                               user->id, user->n_queues, user->options.n_queues);
-    return tell(user, &owner, NULL, 0, error);
+    return kiln_vhost_user_link_tell(&user->link, &owner, NULL, 0, error);
 }
 
 /* Takes a peer; on failure there is none. */
 static gboolean
 meet(User *user, KilnFd socket, GError **error)
 {
-    user->socket = socket;
+    user->link.socket = socket;
     if (!greet(user, error)) {
         hang_up(user);
         return FALSE;
@@ -555,7 +423,8 @@ kiln_vhost_user_new(const KilnVhostUserOptions *options, GError **error)
     kiln_vhost_init(&user->vhost, &user_ops);
     user->options = *options;
     user->id = g_strdup(options->id);
-    user->socket = -1;
+    user->link =
+        (KilnVhostUserLink){ .id = user->id, .answer_ms = options->answer_ms, .socket = -1 };
     user->listener = socket < 0 ? options->listener : -1;
     if (socket < 0)
         socket = wait_for_peer(user, error);
@@ -572,7 +441,7 @@ kiln_vhost_user_alive(const KilnVhost *vhost)
 {
     const User *user = (const User *)vhost;
 
-    return user->socket >= 0 && !user->lost;
+    return user->link.socket >= 0 && !user->link.lost;
 }
 
 unsigned
@@ -587,7 +456,7 @@ kiln_vhost_user_set_mtu(KilnVhost *vhost, uint16_t mtu, GError **error)
     User *user = (User *)vhost;
 
     return !kiln_vhost_user_has_protocol(vhost, KILN_VHOST_USER_PROTOCOL_NET_MTU) ||
-           tell_u64(user, VHOST_USER_NET_SET_MTU, mtu, error);
+           kiln_vhost_user_link_tell_u64(&user->link, VHOST_USER_NET_SET_MTU, mtu, error);
 }
 
 gboolean
@@ -596,5 +465,5 @@ kiln_vhost_user_reset(KilnVhost *vhost, GError **error)
     KilnVhostUserMessage message = { .request = VHOST_USER_RESET_DEVICE };
 
     return !kiln_vhost_user_has_protocol(vhost, KILN_VHOST_USER_PROTOCOL_RESET_DEVICE) ||
-           tell((User *)vhost, &message, NULL, 0, error);
+           kiln_vhost_user_link_tell(&((User *)vhost)->link, &message, NULL, 0, error);
 }

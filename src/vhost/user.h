@@ -38,7 +38,8 @@ enum {
  * @socket: (transfer full): connected, or -1
  * @listener: (transfer full): where peers connect, if @socket is -1; the first one is waited for
  * @wait_ms: how long that one is waited for; 0: half a minute
- * @answer_ms: how long one answer is waited for; 0: 5 seconds
+ * @answer_ms: how long one answer is waited for; 0: 5 seconds.  Six times that when a queue is
+ *   stopped, since the peer first finishes what it has begun
  * @n_queues: that the device has; a peer that knows of fewer is refused, if it tells
  * @need_protocol: mask of protocol features without which a peer is refused
  * @context: (nullable): of the device; NULL is the main one.  Ops are called by its thread, or when
