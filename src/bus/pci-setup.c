@@ -71,6 +71,7 @@ next_function(KilnPciBus *bus, unsigned *devfn)
 /* ---- bus numbers -------------------------------------------------------------------------------
  */
 
+/* Bridges are reset, so that ports see what is in their slots. */
 static gboolean
 number_buses(Setup *setup, KilnPciBus *bus, unsigned number, GError **error)
 {
@@ -86,6 +87,7 @@ number_buses(Setup *setup, KilnPciBus *bus, unsigned number, GError **error)
                                   "'%s': there are more than %d PCI buses", pci->device.id,
                                   N_BUSES);
         setup->last_bus = secondary;
+        kiln_device_reset(&pci->device);
         write_config(pci, PCI_PRIMARY_BUS, number, 1);
         write_config(pci, PCI_SECONDARY_BUS, secondary, 1);
         write_config(pci, PCI_SUBORDINATE_BUS, N_BUSES - 1, 1); /* while those behind are found */

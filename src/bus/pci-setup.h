@@ -32,9 +32,9 @@ typedef struct {
 /**
  * kiln_pci_setup:
  *
- * Sets up all functions on @host, which have just been reset.  The same functions at the same
- * places are always set up alike.  Bridges whose slot is hotplug-capable get room for what may
- * come: 2 MiB in @low and 32 MiB in @high.  Control thread; no vCPU runs.
+ * Sets up all functions on @host, which have just been reset or were made.  The same functions at
+ * the same places are always set up alike.  Bridges whose slot is hotplug-capable get room for what
+ * may come: 2 MiB in @low and 32 MiB in @high.  Control thread; no vCPU runs.
  *
  * Returns: FALSE with @error set, naming a function, if a window is too small.
  */

@@ -149,6 +149,11 @@ START_TEST(buses_bars_and_windows)
                       PCI_COMMAND_MEMORY);
     ck_assert_uint_eq(kiln_pci_device_config_read(system.ports[0], PCI_COMMAND, 2), 7);
 
+    /* what is in a slot from the start has power */
+    ck_assert(system.ports[1]->config[0x40 + PCI_EXP_SLTSTA] & PCI_EXP_SLTSTA_PDS);
+    ck_assert(!(system.ports[1]->config[0x40 + PCI_EXP_SLTCTL + 1] & PCI_EXP_SLTCTL_PCC >> 8));
+    ck_assert(system.ports[0]->config[0x40 + PCI_EXP_SLTCTL + 1] & PCI_EXP_SLTCTL_PCC >> 8);
+
     /* an empty slot has room, one that nothing can come to has none */
     ck_assert_uint_eq(window(system.ports[0], KILN_PCI_WINDOW_MEMORY).length, 2 << 20);
     ck_assert_uint_eq(window(system.ports[0], KILN_PCI_WINDOW_PREFETCHABLE).length, 32 << 20);
