@@ -1,10 +1,16 @@
 noinst_LIBRARIES += libkiln-block.a
 libkiln_block_a_SOURCES = \
 	%D%/block.c %D%/block.h \
+	%D%/bucket.c %D%/bucket.h \
+	%D%/fault.c %D%/fault.h \
 	%D%/file.c %D%/file.h \
 	%D%/file-part.h %D%/file-slow.c \
 	%D%/file-probe.c %D%/file-probe.h \
 	%D%/lock.c %D%/lock.h \
+	%D%/open.c %D%/open.h \
+	%D%/slice.c %D%/slice.h \
+	%D%/throttle.c %D%/throttle.h \
+	%D%/zeroes.c %D%/zeroes.h \
 	%D%/qcow2.h \
 	%D%/nbd.c %D%/nbd.h \
 	%D%/nbd-limits.c %D%/nbd-limits.h \

@@ -51,9 +51,11 @@ lacks_locks(int errnum)
     return errnum == ENOLCK || errnum == EINVAL || errnum == ENOTSUP || errnum == ENOSYS;
 }
 
-static gboolean
-has_open(const char *pid, const struct stat *wanted)
+/* How many descriptors of the process are of this file. */
+static unsigned
+count_open(const char *pid, const struct stat *wanted)
 {
+    unsigned n = 0;
     g_autofree char *folder = g_strdup_printf("/proc/%s/fd", pid);
     g_autoptr(GDir) fds = g_dir_open(folder, 0, NULL);
     const char *name;
@@ -64,9 +66,9 @@ has_open(const char *pid, const struct stat *wanted)
 
         if (stat(link, &info) == 0 && info.st_dev == wanted->st_dev &&
             info.st_ino == wanted->st_ino)
-            return TRUE;
+            n++;
     }
-    return FALSE;
+    return n;
 }
 
 /* A lock of this kind has no process; those that have the file open are all that can be told.
@@ -81,11 +83,13 @@ describe_holder(int fd)
 
     if (processes == NULL || fstat(fd, &wanted) < 0)
         return NULL;
+    if (count_open("self", &wanted) > 1)
+        return g_strdup("this guest itself, which");
     while ((pid = g_dir_read_name(processes)) != NULL) {
         g_autofree char *comm = NULL;
         g_autofree char *name = NULL;
 
-        if (!g_ascii_isdigit(pid[0]) || g_str_equal(pid, self) || !has_open(pid, &wanted))
+        if (!g_ascii_isdigit(pid[0]) || g_str_equal(pid, self) || count_open(pid, &wanted) == 0)
             continue;
         comm = g_strdup_printf("/proc/%s/comm", pid);
         if (g_file_get_contents(comm, &name, NULL, NULL))
