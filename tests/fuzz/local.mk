@@ -77,5 +77,14 @@ tests_fuzz_vsock_packets_fuzz_SOURCES = tests/fuzz/vsock-packets-fuzz.c $(FUZZ_M
 tests_fuzz_vsock_packets_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/vsock-packets
 
+
+fuzz_targets += tests/fuzz/qcow2-open-fuzz tests/fuzz/qcow2-io-fuzz
+fuzz_mem_child = tests/block/mem-child.c tests/block/mem-child.h
+tests_fuzz_qcow2_open_fuzz_SOURCES = tests/fuzz/qcow2-open-fuzz.c $(fuzz_mem_child) $(FUZZ_MAIN)
+tests_fuzz_qcow2_open_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_qcow2_io_fuzz_SOURCES = tests/fuzz/qcow2-io-fuzz.c $(fuzz_mem_child) $(FUZZ_MAIN)
+tests_fuzz_qcow2_io_fuzz_LDFLAGS = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/corpus/qcow2-open tests/fuzz/corpus/qcow2-io
+
 fuzz-targets: $(fuzz_targets)
 .PHONY: fuzz-targets
