@@ -7,7 +7,8 @@
 
 enum { ZEROES = 16384 }; /* bytes */
 
-static uint8_t zeroes[ZEROES]; /* never written, so never memory of its own */
+/* Never written, so never memory of its own. */
+static uint8_t zeroes[ZEROES] __attribute__((aligned(4096)));
 
 static void
 io_done(KilnBlockRequest *request, int result)
@@ -146,9 +147,9 @@ qcow2_read_bytes(Qcow2 *q, uint64_t offset, void *data, size_t length)
     uint64_t start = kiln_align_down(offset, unit);
     size_t whole = kiln_align_up(offset + length, unit) - start;
     g_autofree uint8_t *sectors = g_malloc(whole);
-    int result = qcow2_pread(q, start, sectors, whole);
+    int result = length > 0 ? qcow2_pread(q, start, sectors, whole) : 0;
 
-    if (result == 0)
+    if (result == 0 && length > 0)
         memcpy(data, sectors + (offset - start), length);
     return result;
 }

@@ -6,7 +6,11 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-enum { STACK_SIZE = 128 << 10 };
+enum {
+    STACK_SIZE = 128 << 10, /* bytes; below it a page that is not there */
+    GUARD_SIZE = 4096,
+    MAX_SPARE = 16, /* stacks that are kept */
+};
 
 struct Qcow2Task {
     Qcow2Task *next;      /* in the ready queue */
@@ -19,7 +23,7 @@ struct Qcow2Task {
     gboolean ended;
     ucontext_t context;
     ucontext_t caller;
-    void *stack;
+    void *stack; /* (owned): with its guard */
 };
 
 void
@@ -49,11 +53,58 @@ push(Qcow2Tasks *tasks, Qcow2Task *task)
 }
 
 static void
-task_free(Qcow2Tasks *tasks, Qcow2Task *task)
+task_free(Qcow2Task *task)
 {
-    munmap(task->stack, STACK_SIZE);
+    munmap(task->stack, GUARD_SIZE + STACK_SIZE);
     g_free(task);
+}
+
+/* Kept for the next one. */
+static void
+task_end(Qcow2Tasks *tasks, Qcow2Task *task)
+{
     tasks->n--;
+    if (tasks->n_spare == MAX_SPARE) {
+        task_free(task);
+        return;
+    }
+    task->next = tasks->spare;
+    tasks->spare = task;
+    tasks->n_spare++;
+}
+
+static Qcow2Task *
+task_new(Qcow2Tasks *tasks)
+{
+    Qcow2Task *task = tasks->spare;
+    void *stack;
+
+    if (task != NULL) {
+        tasks->spare = task->next;
+        tasks->n_spare--;
+        return task;
+    }
+    stack = mmap(NULL, GUARD_SIZE + STACK_SIZE, PROT_NONE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (stack == MAP_FAILED ||
+        mmap((char *)stack + GUARD_SIZE, STACK_SIZE, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+        g_error("no memory for a stack");
+    task = g_new0(Qcow2Task, 1);
+    task->stack = stack;
+    return task;
+}
+
+void
+qcow2_tasks_clear(Qcow2Tasks *tasks)
+{
+    while (tasks->spare != NULL) {
+        Qcow2Task *task = tasks->spare;
+
+        tasks->spare = task->next;
+        task_free(task);
+    }
+    tasks->n_spare = 0;
 }
 
 static void
@@ -74,7 +125,7 @@ drain(Qcow2Tasks *tasks)
         swapcontext(&task->caller, &task->context);
         tasks->current = NULL;
         if (task->ended)
-            task_free(tasks, task);
+            task_end(tasks, task);
     }
     tasks->draining = FALSE;
 }
@@ -82,15 +133,13 @@ drain(Qcow2Tasks *tasks)
 void
 qcow2_task_start(Qcow2Tasks *tasks, Qcow2TaskFunc func, gpointer data)
 {
-    Qcow2Task *task = g_new0(Qcow2Task, 1);
+    Qcow2Task *task = task_new(tasks);
 
     task->func = func;
     task->data = data;
-    task->stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    g_assert(task->stack != MAP_FAILED);
+    task->ended = FALSE;
     getcontext(&task->context);
-    task->context.uc_stack.ss_sp = task->stack;
+    task->context.uc_stack.ss_sp = (char *)task->stack + GUARD_SIZE;
     task->context.uc_stack.ss_size = STACK_SIZE;
     makecontext(&task->context, (void (*)(void))entry, 2, (unsigned)((uintptr_t)task >> 32),
                 (unsigned)(uintptr_t)task);

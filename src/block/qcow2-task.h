@@ -17,7 +17,9 @@ typedef struct {
     Qcow2Task *ready;      /* first of a queue */
     Qcow2Task **ready_end; /* where the next one is put */
     gboolean draining;
-    unsigned n; /* that have not ended */
+    unsigned n;       /* that have not ended */
+    Qcow2Task *spare; /* stacks for the next ones */
+    unsigned n_spare;
 } Qcow2Tasks;
 
 /* Tasks that wait for something. */
@@ -33,6 +35,7 @@ typedef struct {
 } Qcow2Lock;
 
 void qcow2_tasks_init(Qcow2Tasks *tasks);
+void qcow2_tasks_clear(Qcow2Tasks *tasks); /* all have ended */
 
 /* Runs @func in a task of its own: at once, unless a task of this layer is running. */
 void qcow2_task_start(Qcow2Tasks *tasks, Qcow2TaskFunc func, gpointer data);

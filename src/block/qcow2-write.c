@@ -28,13 +28,16 @@ typedef struct {
 /* What is written before, or after, the request's data. */
 typedef struct {
     uint64_t length;
-    uint8_t *data; /* (owned) (nullable): NULL: zeroes */
+    uint8_t *data;   /* (nullable): NULL: zeroes; aligned, for direct I/O */
+    uint8_t *memory; /* (owned) (nullable) */
 } Margin;
+
+enum { MEMORY_ALIGN = 4096 };
 
 static void
 margin_clear(Margin *margin)
 {
-    g_clear_pointer(&margin->data, g_free);
+    g_clear_pointer(&margin->memory, g_free);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Margin, margin_clear)
 
@@ -215,7 +218,8 @@ margin_read(Qcow2 *q, Margin *margin, uint64_t offset, uint64_t length)
     result = reads_as_zeroes(q, offset, length, &zeroes);
     if (result < 0 || zeroes)
         return result;
-    margin->data = g_malloc(length);
+    margin->memory = g_malloc(length + MEMORY_ALIGN);
+    margin->data = margin->memory + MEMORY_ALIGN - (uintptr_t)margin->memory % MEMORY_ALIGN;
     iov = (struct iovec){ .iov_base = margin->data, .iov_len = length };
     return qcow2_read(q, offset, length, &iov, 1, 0);
 }

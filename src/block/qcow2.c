@@ -264,6 +264,7 @@ free_layer(KilnBlock *block)
     qcow2_cache_clear(&q->l2_cache);
     qcow2_cache_clear(&q->ref_cache);
     qcow2_ios_free(q);
+    qcow2_tasks_clear(&q->tasks);
     g_clear_pointer(&q->tables, g_hash_table_unref);
     g_clear_pointer(&q->freed, g_array_unref);
     qcow2_chain_free(q->backing);

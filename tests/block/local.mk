@@ -20,6 +20,10 @@ fd_child = tests/block/fd-child.c tests/block/fd-child.h
 check_PROGRAMS += tests/block/block-tool
 tests_block_block_tool_SOURCES = tests/block/block-tool.c $(fd_child)
 
+check_PROGRAMS += tests/block/qcow2-test
+TESTS += tests/block/qcow2-test
+tests_block_qcow2_test_SOURCES = tests/block/qcow2-test.c $(fd_child)
+
 # Against QEMU's tools: a few images in `make check`, hundreds in `make check-qcow2`.
 QCOW2_TEST_FILES = tests/block/block-tool qcow2-zlib.so qcow2-zstd.so
 TESTS += tests/block/qcow2-qemu-test.py
