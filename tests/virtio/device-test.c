@@ -4,6 +4,8 @@
 
 #include <linux/virtio_pci.h>
 
+#include "base/le.h"
+#include "state/format.h"
 #include "tests/lib/kiln-test.h"
 #include "tests/lib/virtio-driver-private.h"
 #include "tests/virtio/echo.h"
@@ -512,6 +514,8 @@ START_TEST(hostile_state)
     KilnStateEntry entry;
     g_autoptr(GByteArray) stream = NULL;
     KilnDevice *device;
+    unsigned n_loaded = 0;
+    guint body;
 
     bench_init(&bench);
     kiln_driver_start(bench.driver, modes[_i]);
@@ -524,11 +528,14 @@ START_TEST(hostile_state)
     device = &kiln_driver_pci(bench.driver)->device;
     entry = kiln_device_state(device);
     stream = kiln_state_save(&entry, 1);
+    body = stream->len - KILN_STATE_CHECKSUM_LENGTH;
     for (guint i = 0; i < stream->len; i++) {
         uint8_t byte = stream->data[i];
         gboolean loaded;
 
         stream->data[i] ^= (uint8_t)(1u << (i % 8));
+        if (i < body)
+            kiln_le32_store(stream->data + body, kiln_state_checksum(stream->data, body));
         kiln_mutex_lock(&device->lock);
         loaded = kiln_state_load(stream->data, stream->len, &entry, 1, NULL);
         kiln_mutex_unlock(&device->lock);
@@ -537,9 +544,11 @@ START_TEST(hostile_state)
             kiln_driver_settle(bench.driver);
             kiln_virtio_device_quiesce(&bench.echo->virtio);
         }
+        n_loaded += (unsigned)loaded;
         kiln_device_reset(device);
         stream->data[i] = byte;
     }
+    ck_assert_uint_gt(n_loaded, stream->len / 4); /* most of them are addresses and counters */
 }
 END_TEST
 
