@@ -730,6 +730,35 @@ START_TEST(what_completes_together_interrupts_once)
 }
 END_TEST
 
+/* What is done does not wait for what is not; what is done in one turn of the loop is told as one.
+ */
+START_TEST(the_driver_learns_of_some_while_others_are_under_way)
+{
+    Disk disk = { 0 };
+    KilnDriverBuffer data;
+
+    disk_start(&disk);
+    disk.memory->mode = MEMORY_BLOCK_HELD;
+    data = sectors_of(&disk, 1, 0);
+    for (unsigned i = 0; i < 5; i++)
+        add(&disk, 0, VIRTIO_BLK_T_IN, i, &data, TRUE);
+    kiln_driver_kick(disk.driver, 0);
+    kiln_driver_settle(disk.driver);
+    kiln_driver_interrupts(disk.driver, 0);
+    for (unsigned i = 0; i < 3; i++)
+        memory_block_complete(disk.memory, 1);
+    ck_assert(!kiln_driver_take_used(disk.driver, 0, NULL, NULL));
+    kiln_driver_settle(disk.driver);
+    for (unsigned i = 0; i < 3; i++)
+        ck_assert(kiln_driver_take_used(disk.driver, 0, NULL, NULL));
+    ck_assert(!kiln_driver_take_used(disk.driver, 0, NULL, NULL));
+    ck_assert_uint_eq(kiln_driver_interrupts(disk.driver, 0), 1);
+    while (disk.memory->n_pending > 0)
+        memory_block_complete(disk.memory, 0);
+    disk_close(&disk);
+}
+END_TEST
+
 /* A reset, of the device or of a queue, waits for what is under way in the chain. */
 START_TEST(a_reset_waits_for_the_chain)
 {
@@ -1099,6 +1128,7 @@ make_suite(void)
     tcase_add_test(tcase, a_kept_request_is_as_the_driver_made_it);
     tcase_add_loop_test(tcase, a_reset_forgets_what_was_kept, 0, 2);
     tcase_add_loop_test(tcase, what_completes_together_interrupts_once, 0, 2);
+    tcase_add_test(tcase, the_driver_learns_of_some_while_others_are_under_way);
     tcase_add_test(tcase, a_reset_waits_for_the_chain);
     tcase_add_loop_test(tcase, the_disk_is_as_its_model, 0, G_N_ELEMENTS(shapes));
     tcase_add_test(tcase, a_disk_of_an_io_thread);
