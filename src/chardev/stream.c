@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -194,6 +195,12 @@ on_readable(int fd, GIOCondition ready, gpointer data)
         room = MIN(stream->host->room(stream->host->opaque), sizeof buffer);
     if (room == 0) {
         gboolean gone = (ready & (G_IO_HUP | G_IO_ERR | G_IO_NVAL)) != 0;
+        int left = 0;
+
+        if (gone && ioctl(fd, FIONREAD, &left) == 0 && left == 0) {
+            input_ended(stream); /* it left nothing: no need to wait for the guest */
+            return G_SOURCE_CONTINUE;
+        }
 
         kiln_fd_source_set_condition(stream->in_source, gone ? 0 : G_IO_HUP);
         if (gone)
