@@ -28,6 +28,17 @@ libkiln_device_a_SOURCES = \
 	%D%/virtio-vsock-kernel.c %D%/virtio-vsock-kernel.h \
 	%D%/virtiofsd.c %D%/virtiofsd.h
 
+# Small paravirtual devices.
+libkiln_device_a_SOURCES += \
+	%D%/virtio-balloon.c %D%/virtio-balloon.h \
+	%D%/virtio-console.c %D%/virtio-console.h \
+	%D%/virtio-input.c %D%/virtio-input.h \
+	%D%/virtio-input-host.c %D%/virtio-input-host.h \
+	%D%/virtio-mem.c %D%/virtio-mem.h \
+	%D%/virtio-pmem.c %D%/virtio-pmem.h \
+	%D%/virtio-rng.c %D%/virtio-rng.h \
+	%D%/virtio-turn.h
+
 # The trusted platform module.
 libkiln_device_a_SOURCES += \
 	%D%/tpm-crb.c %D%/tpm-crb.h \

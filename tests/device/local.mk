@@ -28,6 +28,19 @@ tests_device_rtc_test_SOURCES = tests/device/rtc-test.c
 tests_device_serial_test_SOURCES = tests/device/serial-test.c
 tests_device_virtiofsd_test_SOURCES = tests/device/virtiofsd-test.c
 
+small_device_tests = tests/device/virtio-balloon-test \
+	tests/device/virtio-console-test \
+	tests/device/virtio-input-test \
+	tests/device/virtio-mem-test \
+	tests/device/virtio-rng-test
+check_PROGRAMS += $(small_device_tests)
+TESTS += $(small_device_tests)
+tests_device_virtio_balloon_test_SOURCES = tests/device/virtio-balloon-test.c
+tests_device_virtio_console_test_SOURCES = tests/device/virtio-console-test.c
+tests_device_virtio_input_test_SOURCES = tests/device/virtio-input-test.c
+tests_device_virtio_mem_test_SOURCES = tests/device/virtio-mem-test.c
+tests_device_virtio_rng_test_SOURCES = tests/device/virtio-rng-test.c
+
 check_PROGRAMS += tests/device/tpm-test
 TESTS += tests/device/tpm-test
 tests_device_tpm_test_SOURCES = tests/device/tpm-test.c tests/lib/fake-swtpm.c \

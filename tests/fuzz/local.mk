@@ -67,6 +67,11 @@ tests_fuzz_virtio_blk_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_virtio_blk_fuzz_LDADD = libkiln-test.a $(KILN_TEST_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/virtio-blk
 
+fuzz_targets += tests/fuzz/virtio-devices-fuzz
+tests_fuzz_virtio_devices_fuzz_SOURCES = tests/fuzz/virtio-devices-fuzz.c $(FUZZ_MAIN)
+tests_fuzz_virtio_devices_fuzz_LDFLAGS = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/corpus/virtio-devices
+
 fuzz_targets += tests/fuzz/tpm-fuzz
 tests_fuzz_tpm_fuzz_SOURCES = tests/fuzz/tpm-fuzz.c tests/lib/fake-swtpm.c tests/lib/fake-swtpm.h \
 	$(FUZZ_MAIN)
