@@ -4,6 +4,11 @@ EXTRA_PROGRAMS += bench/boot/measure
 bench_boot_measure_SOURCES = %D%/boot/measure.c
 bench_boot_measure_LDADD = $(GLIB_LIBS)
 
+# What a virtqueue costs; needs no guest: make bench/io/queue && bench/io/queue
+EXTRA_PROGRAMS += bench/io/queue
+bench_io_queue_SOURCES = %D%/io/queue.c
+bench_io_queue_LDADD = $(KILN_ROOM_LIBS) $(KILN_LIBS)
+
 bench/boot/first-byte.elf: $(srcdir)/%D%/boot/first-byte.S
 	@$(MKDIR_P) bench/boot
 	$(AM_V_CCLD)$(CC) $(GUEST_LINK) \
@@ -14,4 +19,4 @@ bench: all bench/boot/measure bench/boot/first-byte.elf
 .PHONY: bench
 
 EXTRA_DIST += %D%/in-testbed %D%/boot/first-byte.S %D%/boot/run %D%/RESULTS.md
-CLEANFILES += bench/boot/first-byte.elf bench/boot/measure
+CLEANFILES += bench/boot/first-byte.elf bench/boot/measure bench/io/queue

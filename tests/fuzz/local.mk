@@ -81,6 +81,12 @@ fuzz_targets += tests/fuzz/vsock-packets-fuzz
 tests_fuzz_vsock_packets_fuzz_SOURCES = tests/fuzz/vsock-packets-fuzz.c $(FUZZ_MAIN)
 tests_fuzz_vsock_packets_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/vsock-packets
+fuzz_targets += tests/fuzz/virtqueue-fuzz tests/fuzz/virtio-pci-fuzz
+tests_fuzz_virtqueue_fuzz_SOURCES = tests/fuzz/virtqueue-fuzz.c tests/virtio/rings.h $(FUZZ_MAIN)
+tests_fuzz_virtqueue_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_virtio_pci_fuzz_SOURCES = tests/fuzz/virtio-pci-fuzz.c $(virtio_echo) $(FUZZ_MAIN)
+tests_fuzz_virtio_pci_fuzz_LDFLAGS = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/corpus/virtqueue tests/fuzz/corpus/virtio-pci
 
 
 fuzz_targets += tests/fuzz/qcow2-open-fuzz tests/fuzz/qcow2-io-fuzz
