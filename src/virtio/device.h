@@ -175,7 +175,11 @@ void kiln_virtio_device_config_changed(KilnVirtioDevice *device);
  *
  * Stops the I/O side as a reset does, but keeps the device's state: afterwards nothing is in flight
  * and nothing runs, so it can be saved, loaded or reset.  Returns when that is so.  Main thread, no
- * lock held, vCPUs parked.
+ * lock held, vCPUs parked.  A context that the caller runs itself, as the main one, is iterated
+ * until then: so not from a callback of a source that the device needs to come to its end.
+ *
+ * What the device still owes the driver when it stops must be pushed, unpopped or kept
+ * (kiln_virtqueue_keep()).
  */
 void kiln_virtio_device_quiesce(KilnVirtioDevice *device);
 

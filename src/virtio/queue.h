@@ -64,7 +64,8 @@ void kiln_virtqueue_push(KilnVirtqueue *queue, const KilnVirtqElement *element, 
  * kiln_virtqueue_flush:
  *
  * Publishes what was pushed since the last flush, as one, and interrupts the driver if it asks to
- * be (event index, virtio 1.2 §2.7.7 and §2.8.10).  Nothing is done if nothing was pushed.
+ * be (event index, virtio 1.2 §2.7.7 and §2.8.10).  Nothing is done if nothing was pushed.  Not
+ * with the device lock held: the pin of a driver without MSI-X needs it.
  */
 void kiln_virtqueue_flush(KilnVirtqueue *queue);
 
