@@ -20,3 +20,9 @@ bench: all bench/boot/measure bench/boot/first-byte.elf
 
 EXTRA_DIST += %D%/in-testbed %D%/boot/first-byte.S %D%/boot/run %D%/RESULTS.md
 CLEANFILES += bench/boot/first-byte.elf bench/boot/measure bench/io/queue
+
+# virtio-net without a guest: a fake driver, the device and a tap.
+EXTRA_PROGRAMS += bench/io/net/net-bench
+bench_io_net_net_bench_SOURCES = %D%/io/net/net-bench.c tests/net/namespace.c tests/net/namespace.h
+bench_io_net_net_bench_LDADD = libkiln-test.a $(KILN_ROOM_LIBS) $(CHECK_LIBS) $(KILN_LIBS)
+CLEANFILES += bench/io/net/net-bench

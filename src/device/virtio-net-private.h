@@ -41,6 +41,8 @@ typedef struct {
     unsigned n_ready;
     unsigned n_unused;
     NetSlot slots[NET_SLOTS];
+    unsigned pending; /* the first slot whose packet waits for more chains */
+    unsigned n_got;   /* slots that were received into; all delivered if @pending is as much */
     KilnNetPacket packets[NET_SLOTS];
     struct iovec big_iov[1024]; /* UIO_MAXIOV */
     uint8_t *scratch;           /* NET_SLOTS of NET_SCRATCH bytes */

@@ -7,7 +7,9 @@
  *     what is too much for the chain: that is copied into further chains
  *   after a packet that was too much: one at a time, into as many chains as the largest could need
  *
- * Chains that were not used stay ready.  When the device stops they are kept for the next start.
+ * Chains that were not used stay ready.  When the device stops they are kept for the next start.  A
+ * packet for which the driver has too few chains waits where it was received, and those that came
+ * with it wait behind it.
  */
 #include "device/virtio-net-private.h"
 
@@ -37,6 +39,7 @@ receiver_open(NetPair *pair)
     (void)madvise(scratch, (size_t)NET_SLOTS * NET_SCRATCH, MADV_NOHUGEPAGE); /* seldom used */
     receiver->scratch = scratch;
     receiver->n_ready = 0;
+    receiver->pending = receiver->n_got = 0;
     receiver->n_unused = NET_CHAINS;
     for (unsigned i = 0; i < NET_CHAINS; i++)
         receiver->unused[i] = &receiver->chains[NET_CHAINS - 1 - i];
@@ -60,6 +63,8 @@ kiln_virtio_net_release(NetPair *pair)
 
     if (receiver == NULL)
         return;
+    for (; receiver->pending < receiver->n_got; receiver->pending++)
+        kiln_netdev_count_drop(pair->net->netdev, pair->index);
     for (unsigned i = 0; i < receiver->n_ready; i++) {
         kiln_virtqueue_keep(pair->rx, &receiver->ready[i]->element);
         receiver->unused[receiver->n_unused++] = receiver->ready[i];
@@ -82,8 +87,13 @@ fill(NetPair *pair, unsigned n)
         popped = kiln_virtqueue_pop(pair->rx, &chain->element);
         if (popped == 0)
             break;
-        if (popped < 0 || chain->element.n_out != 0 || chain->element.in_bytes < KILN_NETDEV_HEADER)
+        if (popped < 0 || chain->element.n_out != 0 ||
+            chain->element.in_bytes < KILN_NETDEV_HEADER) {
+            pair->broken = TRUE;
+            kiln_virtio_device_broken(&pair->net->base, "receive queue %u: a bad chain",
+                                      pair->index);
             return FALSE;
+        }
         receiver->n_unused--;
         receiver->ready[receiver->n_ready++] = chain;
     }
@@ -182,6 +192,19 @@ is_wanted(const NetPair *pair, const KilnNetPacket *packet)
     return kiln_net_filter_accepts(&pair->net->filter, frame);
 }
 
+/* Whether more chains can come at all: the driver has some that are not here, and here is room. */
+static gboolean
+may_have_more(const NetPair *pair)
+{
+    const NetReceiver *receiver = pair->receiver;
+    unsigned taken = 0;
+
+    for (unsigned i = 0; i < receiver->n_ready; i++)
+        if (receiver->ready[i] != NULL)
+            taken += receiver->ready[i]->element.n_slots;
+    return receiver->n_ready < NET_CHAINS && taken < kiln_virtqueue_size(pair->rx);
+}
+
 /* How many chains from @extra on the @length bytes of an overflow fill; 0: there are not enough. */
 static unsigned
 overflow_chains(NetPair *pair, unsigned extra, uint32_t length)
@@ -190,8 +213,8 @@ overflow_chains(NetPair *pair, unsigned extra, uint32_t length)
     uint64_t room = 0;
 
     for (unsigned n = 0; extra + n < NET_CHAINS; n++) {
-        if (extra + n == receiver->n_ready &&
-            (!fill(pair, extra + n + 1) || extra + n == receiver->n_ready))
+        if (extra + n >= receiver->n_ready &&
+            (!fill(pair, extra + n + 1) || extra + n >= receiver->n_ready))
             return 0;
         room += receiver->ready[extra + n]->element.in_bytes;
         if (room >= length)
@@ -231,8 +254,10 @@ finish_header(const NetPair *pair, unsigned first, unsigned n_chains)
 /*
  * Gives one packet to the driver.  @extra is the first ready chain that no slot has, and moves on
  * with what an overflow takes.  The chains of a packet are pushed one after another.
+ *
+ * Returns: FALSE if it has to wait for more chains.
  */
-static void
+static gboolean
 deliver(NetPair *pair, unsigned slot_index, unsigned *extra)
 {
     NetReceiver *receiver = pair->receiver;
@@ -245,9 +270,12 @@ deliver(NetPair *pair, unsigned slot_index, unsigned *extra)
 
     if (G_UNLIKELY(overflow > 0)) {
         n_extra = pair->net->mergeable ? overflow_chains(pair, *extra, overflow) : 0;
+        pair->big = BIG_MEMORY;
+        if (n_extra == 0 && pair->net->mergeable && may_have_more(pair))
+            return FALSE;
         if (n_extra == 0) {
             kiln_netdev_count_drop(pair->net->netdev, pair->index);
-            return;
+            return TRUE;
         }
     }
     for (uint32_t room = 0; room < MIN(left, slot->room); n++)
@@ -264,31 +292,39 @@ deliver(NetPair *pair, unsigned slot_index, unsigned *extra)
         pair->big = BIG_MEMORY;
     else if (pair->big > 0)
         pair->big--;
+    return TRUE;
 }
 
-/* Chains that were used leave gaps. */
+/* Chains that were used leave gaps; slots that wait have theirs somewhere else then. */
 static void
 close_gaps(NetReceiver *receiver)
 {
+    unsigned slot = receiver->pending;
     unsigned n = 0;
 
-    for (unsigned i = 0; i < receiver->n_ready; i++)
+    for (unsigned i = 0; i < receiver->n_ready; i++) {
+        while (slot < receiver->n_got && receiver->slots[slot].first == i)
+            receiver->slots[slot++].first = n;
         if (receiver->ready[i] != NULL)
             receiver->ready[n++] = receiver->ready[i];
+    }
     receiver->n_ready = n;
 }
 
-static void
-deliver_all(NetPair *pair, unsigned n_slots, unsigned got)
+/* Delivers what was received, in its order.  Returns whether all of it was. */
+static gboolean
+deliver_all(NetPair *pair)
 {
     NetReceiver *receiver = pair->receiver;
-    const NetSlot *last = &receiver->slots[n_slots - 1];
-    unsigned extra = last->first + last->n;
+    unsigned extra =
+        receiver->slots[receiver->n_got - 1].first + receiver->slots[receiver->n_got - 1].n;
 
-    for (unsigned i = 0; i < got; i++)
-        if (is_wanted(pair, &receiver->packets[i]))
-            deliver(pair, i, &extra);
+    for (; receiver->pending < receiver->n_got; receiver->pending++)
+        if (is_wanted(pair, &receiver->packets[receiver->pending]) &&
+            !deliver(pair, receiver->pending, &extra))
+            break;
     close_gaps(receiver);
+    return receiver->pending == receiver->n_got;
 }
 
 /* The driver has given no buffers.  Returns whether some have come meanwhile. */
@@ -306,20 +342,23 @@ static gboolean
 receive_batch(NetPair *pair)
 {
     NetReceiver *receiver = pair->receiver;
-    int n_slots = prepare(pair);
+    int n_slots;
     int got;
 
-    if (n_slots < 0) {
-        pair->broken = TRUE;
-        kiln_virtio_device_broken(&pair->net->base, "receive queue %u: a bad chain", pair->index);
+    if (receiver->pending < receiver->n_got)
+        return !pair->broken && (deliver_all(pair) || starve(pair));
+    n_slots = prepare(pair);
+    if (n_slots < 0)
         return FALSE;
-    }
     if (n_slots == 0)
         return starve(pair);
     got = kiln_netdev_receive(pair->net->netdev, pair->index, receiver->packets, (unsigned)n_slots);
     if (got <= 0)
         return FALSE;
-    deliver_all(pair, (unsigned)n_slots, (unsigned)got);
+    receiver->pending = 0;
+    receiver->n_got = (unsigned)got;
+    if (!deliver_all(pair))
+        return starve(pair);
     if (got == n_slots)
         pair->batch = MIN(pair->batch * 2, NET_SLOTS);
     else

@@ -6,6 +6,7 @@ libkiln_net_a_SOURCES = \
 	%D%/netdev.c %D%/netdev.h \
 	%D%/null.c %D%/null.h \
 	%D%/packet-fd.c %D%/packet-fd.h \
+	%D%/packet-ring.c %D%/packet-ring.h \
 	%D%/passt.c %D%/passt.h \
 	%D%/pcap.c %D%/pcap.h \
 	%D%/shaper.c %D%/shaper.h \

@@ -65,9 +65,9 @@ typedef void (*KilnNetdevLinkFunc)(gboolean up, gpointer data);
  * @name: "tap"
  * @send: takes packets from the front on.  Returns how many (dropping is taking); fewer than @n:
  *   want(G_IO_OUT) tells when to go on; -errno if the backend is dead
- * @receive: fills packets from the front on and sets their lengths.  Returns how many; 0: nothing
- *   is there, want(G_IO_IN) tells when there is; -errno if the backend is dead.  What does not fit
- *   into a packet's room is cut
+ * @receive: fills packets and sets their lengths; those that it leaves out have length 0.  Returns
+ *   how many from the front on it has set; 0: nothing is there, want(G_IO_IN) tells when there is;
+ *   -errno if the backend is dead.  What does not fit into a packet's room is cut
  * @fd: (nullable): what poll(2) tells that a queue is ready; -1: never.  Also what vhost-net is
  *   given if @tap
  * @set_offloads: (nullable): the offloads that the guest takes on receiving; any thread

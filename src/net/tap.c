@@ -7,6 +7,7 @@
 #include "net/afterwards.h"
 #include "net/bridge-helper.h"
 #include "net/packet-fd.h"
+#include "net/packet-ring.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +28,8 @@ enum { SCRIPT_MS = 30000 };
 
 typedef struct {
     KilnNetdev netdev;
-    KilnFd fds[KILN_NETDEV_MAX_QUEUES]; /* (owned) */
+    KilnFd fds[KILN_NETDEV_MAX_QUEUES];            /* (owned) */
+    KilnPacketRing *rings[KILN_NETDEV_MAX_QUEUES]; /* (owned) (nullable) */
     unsigned n_enabled;
     gboolean multi_queue;
     KilnAfterwards *afterwards; /* (owned) (nullable): down script, deletion */
@@ -38,13 +40,21 @@ typedef struct {
 static int
 tap_send(KilnNetdev *netdev, unsigned queue, const KilnNetPacket *packets, unsigned n)
 {
-    return kiln_packet_fd_send(((Tap *)netdev)->fds[queue], packets, n);
+    Tap *tap = (Tap *)netdev;
+
+    if (tap->rings[queue] != NULL)
+        return kiln_packet_ring_send(tap->rings[queue], packets, n);
+    return kiln_packet_fd_send(tap->fds[queue], packets, n);
 }
 
 static int
 tap_receive(KilnNetdev *netdev, unsigned queue, KilnNetPacket *packets, unsigned n)
 {
-    return kiln_packet_fd_receive(((Tap *)netdev)->fds[queue], packets, n);
+    Tap *tap = (Tap *)netdev;
+
+    if (tap->rings[queue] != NULL)
+        return kiln_packet_ring_receive(tap->rings[queue], packets, n);
+    return kiln_packet_fd_receive(tap->fds[queue], packets, n);
 }
 
 static int
@@ -122,8 +132,10 @@ tap_free(KilnNetdev *netdev)
 {
     Tap *tap = (Tap *)netdev;
 
-    for (unsigned i = 0; i < netdev->n_queues; i++)
+    for (unsigned i = 0; i < netdev->n_queues; i++) {
+        kiln_packet_ring_free(tap->rings[i]);
         kiln_fd_clear(&tap->fds[i]);
+    }
     kiln_afterwards_free(tap->afterwards);
     g_free(tap);
 }
@@ -224,13 +236,16 @@ prepare_queue(int fd, uint32_t sndbuf, GError **error)
 
 /* What is asked of the descriptors, when all of them are there. */
 static gboolean
-finish(Tap *tap, uint32_t sndbuf, GError **error)
+finish(Tap *tap, uint32_t sndbuf, gboolean no_ring, GError **error)
 {
     struct ifreq ifr = { 0 };
 
-    for (unsigned i = 0; i < tap->netdev.n_queues; i++)
+    for (unsigned i = 0; i < tap->netdev.n_queues; i++) {
         if (!prepare_queue(tap->fds[i], sndbuf, error))
             return FALSE;
+        if (sndbuf == 0 && !no_ring) /* with a limit packets wait for room, in their order */
+            tap->rings[i] = kiln_packet_ring_new(tap->fds[i]);
+    }
     tap->netdev.offloads = probe_offloads(tap->fds[0]);
     if (ioctl(tap->fds[0], TUNGETIFF, &ifr) == 0) {
         tap->netdev.host_name = g_strndup(ifr.ifr_name, IFNAMSIZ);
@@ -350,7 +365,7 @@ kiln_tap_open(const KilnTapOptions *options, GError **error)
     if (options->fds != NULL)
         memcpy(tap->fds, options->fds, n_queues * sizeof *options->fds);
     if ((options->fds == NULL && !open_descriptors(tap, options, error)) ||
-        !finish(tap, options->sndbuf, error)) {
+        !finish(tap, options->sndbuf, options->no_ring, error)) {
         g_prefix_error(error, "interface '%s': ", options->id);
         return NULL;
     }
@@ -431,7 +446,7 @@ macvtap_queues(Tap *tap, const char *name, const char *node, GError **error)
         if (ioctl(tap->fds[i], TUNSETIFF, &ifr) < 0)
             return kiln_error_set_errno(error, errno, "macvtap '%s': cannot set it up", name);
     }
-    return finish(tap, 0, error);
+    return finish(tap, 0, FALSE, error);
 }
 
 static gboolean

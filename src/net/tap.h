@@ -29,6 +29,7 @@
  * @script, @down_script: (nullable): run with the interface's name when it is there, and when it is
  *   gone (<script path=>, <downscript path=>)
  * @link_down: the host's side is left down
+ * @no_ring: a system call for each packet: for vhost-net, which leaves none to us, and to compare
  * @helper: (nullable): NULL is qemu-bridge-helper, where distributions have it
  */
 typedef struct {
@@ -46,6 +47,7 @@ typedef struct {
     const char *script;
     const char *down_script;
     gboolean link_down;
+    gboolean no_ring;
     const char *helper;
 } KilnTapOptions;
 

@@ -374,6 +374,65 @@ START_TEST(many_packets_at_once_keep_their_order)
 }
 END_TEST
 
+START_TEST(a_burst_of_large_packets_waits_for_buffers)
+{
+    g_autofree uint8_t *got = g_malloc(70000);
+    KilnDriverBuffer buffers[256];
+    KilnNetdevStatistics count;
+    size_t length;
+    Net net;
+
+    net_open(&net, 1, KILN_DRIVER_SPLIT);
+    give(&net, RX, 120, 1000, buffers);
+    for (unsigned i = 0; i < 40; i++) /* small ones, so that many are read at once */
+        check_packet(&net, buffers, 100, 1);
+    for (unsigned i = 0; i < 12; i++) {
+        g_autofree uint8_t *bytes = packet_new(mac, 8500 + i, (uint8_t)i);
+
+        peer_says(&net, 0, bytes, 8500 + i);
+    }
+    kiln_driver_settle(net.driver);
+    for (unsigned i = 0; i < 12; i++) {
+        g_autofree uint8_t *bytes = packet_new(mac, 8500 + i, (uint8_t)i);
+
+        if (kiln_driver_in_flight(net.driver, RX) < 40)
+            give(&net, RX, 31, 1000, buffers);
+        ck_assert_uint_eq(take(&net, RX, buffers, got, &length), 9);
+        ck_assert_uint_eq(length, 8500 + i);
+        ck_assert_mem_eq(got + HEADER, bytes + HEADER, length - HEADER);
+    }
+    kiln_netdev_statistics(net.netdev, &count);
+    ck_assert_uint_eq(count.rx_dropped, 0);
+    ck_assert(!kiln_driver_broken(net.driver));
+    net_close(&net);
+}
+END_TEST
+
+START_TEST(a_packet_that_no_ring_can_hold_is_dropped)
+{
+    g_autofree uint8_t *large = packet_new(mac, 20000, 1);
+    KilnDriverBuffer buffers[256];
+    KilnNetdevStatistics count;
+    Net net = { .board = kiln_board_new(), .memory = kiln_memory_new_plain(64 << 20) };
+
+    for (unsigned i = 0; i < MAX_PAIRS; i++)
+        net.peers[i] = -1;
+    net.driver = kiln_driver_new(net.board, net.memory, device_new(&net, 1, 1500));
+    kiln_driver_set_queue_size(net.driver, RX, 16);
+    kiln_driver_start(net.driver, KILN_DRIVER_SPLIT);
+    give(&net, RX, 16, 1000, buffers);
+    for (unsigned i = 0; i < 3; i++) {
+        peer_says(&net, 0, large, 20000);
+        check_packet(&net, buffers, 400 + i, 1);
+        give(&net, RX, 1, 1000, buffers);
+    }
+    check_packet(&net, buffers, 12500, 13);
+    kiln_netdev_statistics(net.netdev, &count);
+    ck_assert_uint_eq(count.rx_dropped, 3);
+    net_close(&net);
+}
+END_TEST
+
 START_TEST(without_mergeable_buffers_a_packet_has_one)
 {
     const uint64_t accept = KILN_DRIVER_SPLIT & ~KILN_DRIVER_BIT(VIRTIO_NET_F_MRG_RXBUF);
@@ -871,6 +930,8 @@ virtio_net_suite(void)
     tcase_add_test(sending, what_is_no_packet_is_given_back);
     tcase_add_test(receiving, packets_come_into_as_many_buffers_as_they_need);
     tcase_add_test(receiving, many_packets_at_once_keep_their_order);
+    tcase_add_test(receiving, a_burst_of_large_packets_waits_for_buffers);
+    tcase_add_test(receiving, a_packet_that_no_ring_can_hold_is_dropped);
     tcase_add_test(receiving, without_mergeable_buffers_a_packet_has_one);
     tcase_add_test(receiving, a_header_may_lie_across_small_buffers);
     tcase_add_test(receiving, a_driver_without_buffers_is_waited_for);
