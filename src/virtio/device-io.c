@@ -81,7 +81,7 @@ kiln_virtio_device_take_kicks(KilnVirtioDevice *device, unsigned index, gboolean
     queue->taken = taken;
     if (taken)
         close_queue(queue);
-    else if (device->core->running && queue->queue->started)
+    else if (device->core->opened && queue->queue->started)
         open_queue(queue);
 }
 
@@ -314,6 +314,7 @@ stop_queues(KilnVirtioDevice *device)
 static void
 open_queues(KilnVirtioDevice *device)
 {
+    device->core->opened = true;
     for (unsigned i = 0; i < device->n_queues; i++) {
         KilnVirtioQueue *queue = &device->core->queues[i];
 
@@ -360,7 +361,7 @@ io_stop(gpointer data)
     KilnVirtioDevice *device = data;
     KilnVirtioCore *core = device->core;
 
-    core->running = false;
+    core->running = core->opened = false;
     for (unsigned i = 0; i < device->n_queues; i++)
         close_queue(&core->queues[i]);
     kiln_mutex_lock(core->lock);

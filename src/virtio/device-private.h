@@ -64,6 +64,7 @@ struct KilnVirtioCore {
     unsigned n_posted;        /* (lock): calls in the context's hands */
     int broken;               /* (atomic): DEVICE_NEEDS_RESET */
     bool running;             /* I/O side: between start and stop */
+    bool opened;              /* I/O side: ops.start has returned and kicks flow */
     bool start_failed;        /* I/O side: ops.start was not, or in vain */
 };
 

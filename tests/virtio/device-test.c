@@ -604,6 +604,7 @@ START_TEST(kicks_in_other_hands)
 
     bench_init(&bench);
     virtio = &bench.echo->virtio;
+    bench.echo->takes_kicks = TRUE;
     kiln_driver_start(bench.driver, KILN_DRIVER_SPLIT);
     kicks = bench.echo->n_kicks;
     kiln_virtio_device_take_kicks(virtio, 0, TRUE);

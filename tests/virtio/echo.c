@@ -63,6 +63,11 @@ echo_start(KilnVirtioDevice *device, GError **error)
     Echo *echo = (Echo *)device;
 
     echo->n_starts++;
+    if (echo->takes_kicks) {
+        kiln_virtio_device_take_kicks(device, 0, TRUE);
+        kiln_virtio_device_take_kicks(device, 0, FALSE);
+        g_assert(echo->n_kicks == 0); /* not before the start is over */
+    }
     if (echo->refuse_start)
         return kiln_error_set(error, KILN_ERROR_FAILED, "no");
     return TRUE;

@@ -27,7 +27,8 @@ typedef struct {
     gboolean slow_stop;    /* a stop waits for echo_release() too */
     gboolean keep_on_stop; /* what is held is kept when the device stops */
     gboolean refuse_start;
-    gboolean lazy; /* no kick pops: the test does */
+    gboolean takes_kicks; /* for itself in a start, and gives them back */
+    gboolean lazy;        /* no kick pops: the test does */
     gboolean stopping;
     gboolean queue_stopping;
     unsigned stopping_queue;
