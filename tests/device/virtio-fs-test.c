@@ -432,6 +432,15 @@ START_TEST(the_real_one_serves_files)
     kiln_virtio_device_resume(device);
     ck_assert_int_eq(ask(FUSE_READ, node, &read_in, sizeof read_in, data, sizeof data), 10);
 
+    kiln_driver_reset(driver); /* the guest boots anew */
+    kiln_driver_start(driver, KILN_DRIVER_SPLIT);
+    ck_assert(!kiln_driver_broken(driver));
+    begin_session();
+    node = look_up("file");
+    ck_assert_int_gt(ask(FUSE_OPEN, node, &open_in, sizeof open_in, &open_out, sizeof open_out), 0);
+    read_in.fh = open_out.fh;
+    ck_assert_int_eq(ask(FUSE_READ, node, &read_in, sizeof read_in, data, sizeof data), 10);
+
     ck_assert_int_eq(kill(kiln_virtio_fs_pid(device), SIGKILL), 0);
     while (!kiln_driver_broken(driver))
         g_main_context_iteration(NULL, TRUE);
