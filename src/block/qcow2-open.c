@@ -161,7 +161,7 @@ open_backing(Opening *opening)
     const KilnQcow2Options *options = opening->options;
     const KilnQcow2Header *header = opening->header;
     const char *format = header->backing_format != NULL ? header->backing_format : "raw";
-    g_autoptr(GError) failure = NULL;
+    GError *failure = NULL;
 
     if (header->backing_name == NULL)
         return TRUE;
@@ -176,7 +176,7 @@ open_backing(Opening *opening)
                                                 options->opener_data, &failure);
     if (failure == NULL)
         return TRUE;
-    g_propagate_prefixed_error(opening->error, g_steal_pointer(&failure), "backing image: ");
+    g_propagate_error(opening->error, failure);
     return FALSE;
 }
 
@@ -247,6 +247,6 @@ kiln_qcow2_open(const KilnQcow2Options *options, GError **error)
     if (q->opened)
         return &q->block;
     g_propagate_prefixed_error(error, g_steal_pointer(&failure), "disk image '%s': ", q->path);
-    qcow2_chain_free(&q->block);
+    kiln_block_free(&q->block);
     return NULL;
 }

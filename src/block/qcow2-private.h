@@ -112,7 +112,6 @@ enum {
 
 /* qcow2.c */
 extern const KilnBlockOps qcow2_ops;
-void qcow2_chain_free(KilnBlock *block); /* (nullable): with all below */
 
 struct Qcow2 {
     KilnBlock block;

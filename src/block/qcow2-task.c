@@ -2,15 +2,7 @@
 /* See qcow2-task.h. */
 #include "block/qcow2-task.h"
 
-#include <stdint.h>
-#include <sys/mman.h>
-#include <ucontext.h>
-
-enum {
-    STACK_SIZE = 128 << 10, /* bytes; below it a page that is not there */
-    GUARD_SIZE = 4096,
-    MAX_SPARE = 16, /* stacks that are kept */
-};
+enum { KEEP = 16 /* stacks */ };
 
 struct Qcow2Task {
     Qcow2Task *next;      /* in the ready queue */
@@ -21,26 +13,29 @@ struct Qcow2Task {
     gboolean queued;
     gboolean parked;
     gboolean ended;
-    ucontext_t context;
-    ucontext_t caller;
-    void *stack; /* (owned): with its guard */
+    KilnCoroutine *coroutine;
 };
 
 void
 qcow2_tasks_init(Qcow2Tasks *tasks)
 {
-    *tasks = (Qcow2Tasks){ 0 };
+    *tasks = (Qcow2Tasks){ .pool = kiln_coroutine_pool_new(KEEP) };
     tasks->ready_end = &tasks->ready;
 }
 
-static void
-entry(unsigned high, unsigned low)
+void
+qcow2_tasks_clear(Qcow2Tasks *tasks)
 {
-    Qcow2Task *task = (Qcow2Task *)(((uintptr_t)high << 32) | low);
+    g_clear_pointer(&tasks->pool, kiln_coroutine_pool_free);
+}
+
+static void
+run(gpointer data)
+{
+    Qcow2Task *task = data;
 
     task->func(task->data);
     task->ended = TRUE;
-    swapcontext(&task->context, &task->caller);
 }
 
 static void
@@ -50,61 +45,6 @@ push(Qcow2Tasks *tasks, Qcow2Task *task)
     task->next = NULL;
     *tasks->ready_end = task;
     tasks->ready_end = &task->next;
-}
-
-static void
-task_free(Qcow2Task *task)
-{
-    munmap(task->stack, GUARD_SIZE + STACK_SIZE);
-    g_free(task);
-}
-
-/* Kept for the next one. */
-static void
-task_end(Qcow2Tasks *tasks, Qcow2Task *task)
-{
-    tasks->n--;
-    if (tasks->n_spare == MAX_SPARE) {
-        task_free(task);
-        return;
-    }
-    task->next = tasks->spare;
-    tasks->spare = task;
-    tasks->n_spare++;
-}
-
-static Qcow2Task *
-task_new(Qcow2Tasks *tasks)
-{
-    Qcow2Task *task = tasks->spare;
-    void *stack;
-
-    if (task != NULL) {
-        tasks->spare = task->next;
-        tasks->n_spare--;
-        return task;
-    }
-    stack = mmap(NULL, GUARD_SIZE + STACK_SIZE, PROT_NONE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (stack == MAP_FAILED ||
-        mmap((char *)stack + GUARD_SIZE, STACK_SIZE, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
-        g_error("no memory for a stack");
-    task = g_new0(Qcow2Task, 1);
-    task->stack = stack;
-    return task;
-}
-
-void
-qcow2_tasks_clear(Qcow2Tasks *tasks)
-{
-    while (tasks->spare != NULL) {
-        Qcow2Task *task = tasks->spare;
-
-        tasks->spare = task->next;
-        task_free(task);
-    }
-    tasks->n_spare = 0;
 }
 
 static void
@@ -122,10 +62,12 @@ drain(Qcow2Tasks *tasks)
         task->queued = FALSE;
         task->parked = FALSE;
         tasks->current = task;
-        swapcontext(&task->caller, &task->context);
+        kiln_coroutine_enter(task->coroutine);
         tasks->current = NULL;
-        if (task->ended)
-            task_end(tasks, task);
+        if (task->ended) {
+            tasks->n--;
+            g_free(task);
+        }
     }
     tasks->draining = FALSE;
 }
@@ -133,16 +75,11 @@ drain(Qcow2Tasks *tasks)
 void
 qcow2_task_start(Qcow2Tasks *tasks, Qcow2TaskFunc func, gpointer data)
 {
-    Qcow2Task *task = task_new(tasks);
+    Qcow2Task *task = g_new0(Qcow2Task, 1);
 
     task->func = func;
     task->data = data;
-    task->ended = FALSE;
-    getcontext(&task->context);
-    task->context.uc_stack.ss_sp = (char *)task->stack + GUARD_SIZE;
-    task->context.uc_stack.ss_size = STACK_SIZE;
-    makecontext(&task->context, (void (*)(void))entry, 2, (unsigned)((uintptr_t)task >> 32),
-                (unsigned)(uintptr_t)task);
+    task->coroutine = kiln_coroutine_new(tasks->pool, run, task);
     tasks->n++;
     push(tasks, task);
     drain(tasks);
@@ -155,7 +92,7 @@ qcow2_task_park(Qcow2Tasks *tasks)
 
     g_assert(task != NULL);
     task->parked = TRUE;
-    swapcontext(&task->context, &task->caller);
+    kiln_coroutine_yield(task->coroutine);
 }
 
 void

@@ -6,7 +6,7 @@
 #ifndef KILN_BLOCK_QCOW2_TASK_H
 #define KILN_BLOCK_QCOW2_TASK_H
 
-#include <glib.h>
+#include "loop/coroutine.h"
 
 typedef struct Qcow2Task Qcow2Task;
 typedef void (*Qcow2TaskFunc)(gpointer data);
@@ -17,9 +17,8 @@ typedef struct {
     Qcow2Task *ready;      /* first of a queue */
     Qcow2Task **ready_end; /* where the next one is put */
     gboolean draining;
-    unsigned n;       /* that have not ended */
-    Qcow2Task *spare; /* stacks for the next ones */
-    unsigned n_spare;
+    unsigned n;              /* that have not ended */
+    KilnCoroutinePool *pool; /* (owned) */
 } Qcow2Tasks;
 
 /* Tasks that wait for something. */

@@ -240,17 +240,6 @@ stop_timer(Qcow2 *q)
     g_clear_pointer(&q->reclaim_timer, g_source_unref);
 }
 
-void
-qcow2_chain_free(KilnBlock *block)
-{
-    while (block != NULL) {
-        KilnBlock *child = block->child;
-
-        block->ops->free(block);
-        block = child;
-    }
-}
-
 static void
 free_layer(KilnBlock *block)
 {
@@ -267,8 +256,8 @@ free_layer(KilnBlock *block)
     qcow2_tasks_clear(&q->tasks);
     g_clear_pointer(&q->tables, g_hash_table_unref);
     g_clear_pointer(&q->freed, g_array_unref);
-    qcow2_chain_free(q->backing);
-    qcow2_chain_free(q->data_file);
+    kiln_block_free(q->backing);
+    kiln_block_free(q->data_file);
     g_free(q->l1);
     g_free(q->reftable);
     g_free(q->unzipped);

@@ -521,7 +521,7 @@ main(int argc, char **argv)
         if (result < 0)
             printf("%s: %s\n", name, g_strerror(-result));
     }
-    fd_child_close(block);
+    kiln_block_free(block);
     if (tool.log != NULL)
         write_log(&tool);
     g_free(tool.directory);

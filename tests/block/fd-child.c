@@ -240,14 +240,3 @@ fd_child_await(KilnBlock *block, KilnBlockOp op, unsigned flags, uint64_t offset
         g_main_context_iteration(NULL, TRUE);
     return await.result;
 }
-
-void
-fd_child_close(KilnBlock *block)
-{
-    while (block != NULL) {
-        KilnBlock *child = block->child;
-
-        block->ops->free(block);
-        block = child;
-    }
-}

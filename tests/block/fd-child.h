@@ -45,7 +45,4 @@ int fd_child_memory(void);
 int fd_child_await(KilnBlock *block, KilnBlockOp op, unsigned flags, uint64_t offset, void *data,
                    uint64_t length);
 
-/* Frees a chain. */
-void fd_child_close(KilnBlock *block);
-
 #endif

@@ -121,14 +121,3 @@ mem_child_request(KilnBlock *block, KilnBlockOp op, unsigned flags, uint64_t off
         g_main_context_iteration(NULL, TRUE);
     return await.result;
 }
-
-void
-mem_child_close(KilnBlock *block)
-{
-    while (block != NULL) {
-        KilnBlock *child = block->child;
-
-        block->ops->free(block);
-        block = child;
-    }
-}

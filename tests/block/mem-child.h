@@ -17,7 +17,4 @@ uint64_t mem_child_count(const KilnBlock *block);
 int mem_child_request(KilnBlock *block, KilnBlockOp op, unsigned flags, uint64_t offset, void *data,
                       uint64_t length);
 
-/* Frees a chain. */
-void mem_child_close(KilnBlock *block);
-
 #endif

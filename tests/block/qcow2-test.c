@@ -84,7 +84,7 @@ START_TEST(unwritten_is_zero)
     ck_assert_uint_eq(block->length, DISK);
     assert_all(block, 0, CLUSTER, 0);
     assert_all(block, DISK - SECTOR, SECTOR, 0);
-    fd_child_close(block);
+    kiln_block_free(block);
 }
 END_TEST
 
@@ -95,13 +95,13 @@ START_TEST(written_is_there_when_opened_again)
 
     ck_assert_int_eq(fill(block, 3 * CLUSTER + SECTOR, 2 * CLUSTER, 7), 0);
     ck_assert_int_eq(fill(block, DISK - SECTOR, SECTOR, 8), 0);
-    fd_child_close(block);
+    kiln_block_free(block);
     block = open_fd(fd, 0, NULL);
     assert_all(block, 3 * CLUSTER, SECTOR, 0);
     assert_all(block, 3 * CLUSTER + SECTOR, 2 * CLUSTER, 7);
     assert_all(block, 5 * CLUSTER + SECTOR, CLUSTER - SECTOR, 0);
     assert_all(block, DISK - SECTOR, SECTOR, 8);
-    fd_child_close(block);
+    kiln_block_free(block);
 }
 END_TEST
 
@@ -171,7 +171,7 @@ START_TEST(allocated_goes_straight_to_the_child)
         ck_assert_uint_eq(spy.n_iov, 3);
     }
     ck_assert_uint_eq(mallinfo2().uordblks, before);
-    fd_child_close(block);
+    kiln_block_free(block);
 }
 END_TEST
 
@@ -238,7 +238,7 @@ START_TEST(writes_to_one_new_cluster_wait_for_each_other)
         ck_assert_int_eq(finish(jobs[i]), 0);
     for (unsigned i = 0; i < G_N_ELEMENTS(jobs); i++)
         assert_all(block, (uint64_t)i * 2 * SECTOR, 2 * SECTOR, (int)i + 1);
-    fd_child_close(block);
+    kiln_block_free(block);
     ck_assert_int_lt((int)lseek(fd, 0, SEEK_END), 8 * CLUSTER);
 }
 END_TEST
@@ -287,7 +287,7 @@ START_TEST(a_cluster_is_not_used_again_while_it_is_being_read)
     spin();
     ck_assert_int_eq(fill(block, 2 * CLUSTER, CLUSTER, 3), 0);
     ck_assert_uint_eq(host_of(block, 2 * CLUSTER), host);
-    fd_child_close(block);
+    kiln_block_free(block);
 }
 END_TEST
 
@@ -304,7 +304,7 @@ START_TEST(a_discarded_cluster_is_used_again_only_after_a_flush)
     ck_assert_int_eq(fd_child_await(block, KILN_BLOCK_DISCARD, 0, 0, NULL, CLUSTER), 0);
     ck_assert_int_eq(fill(block, CLUSTER, CLUSTER, 2), 0);
     ck_assert_uint_ne(host_of(block, CLUSTER), host);
-    fd_child_close(block);
+    kiln_block_free(block);
 }
 END_TEST
 
@@ -327,7 +327,7 @@ START_TEST(any_request_may_fail)
         results[2] = fd_child_await(block, KILN_BLOCK_FLUSH, 0, 0, NULL, 0);
         results[3] = fill(block, 20 * CLUSTER, SECTOR, 5);
         file->fail_in = -1;
-        fd_child_close(block);
+        kiln_block_free(block);
         block = open_fd(fd, 0, NULL);
         assert_all(block, 0, 2 * CLUSTER, 9);
         if (results[0] == 0)
@@ -336,7 +336,7 @@ START_TEST(any_request_may_fail)
             assert_all(block, 20 * CLUSTER, SECTOR, 5);
         if (results[2] != 0)
             ck_assert_int_lt(results[2], 0);
-        fd_child_close(block);
+        kiln_block_free(block);
     }
 }
 END_TEST
@@ -351,7 +351,7 @@ START_TEST(the_cache_stays_in_its_limit)
     for (uint64_t at = 0; at < DISK; at += 4 * CLUSTER)
         ck_assert_int_eq(fill(block, at, SECTOR, 1), 0);
     ck_assert_uint_le(q->l2_cache.n, 32);
-    fd_child_close(block);
+    kiln_block_free(block);
 }
 END_TEST
 
@@ -375,12 +375,12 @@ START_TEST(a_table_is_not_written_as_data)
     ck_assert_int_eq(fill(block, 0, SECTOR, 1), 0);
     l2 = ((Qcow2 *)block)->l1[0] & QCOW2_OFFSET_MASK;
     ck_assert_uint_eq(l2, 4 * CLUSTER);
-    fd_child_close(block);
+    kiln_block_free(block);
     poke(fd, l2, lies[_i] | QCOW2_COPIED);
     block = open_fd(fd, 0, NULL);
     if (lies[_i] != 0)
         ck_assert_int_eq(fill(block, 0, SECTOR, 2), -EIO);
-    fd_child_close(block);
+    kiln_block_free(block);
 }
 END_TEST
 
@@ -392,7 +392,7 @@ START_TEST(a_counted_as_free_table_is_not_taken)
     poke(fd, 2 * CLUSTER, 0); /* nothing is counted, so the header's cluster is free */
     block = open_fd(fd, 0, NULL);
     ck_assert_int_eq(fill(block, 0, SECTOR, 1), -EIO);
-    fd_child_close(block);
+    kiln_block_free(block);
 }
 END_TEST
 

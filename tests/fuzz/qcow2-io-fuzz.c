@@ -50,6 +50,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     for (size_t i = 0; i < n; i++)
         request(block, data + 1 + i * REQUEST);
-    mem_child_close(block);
+    kiln_block_free(block);
     return 0;
 }

@@ -70,7 +70,7 @@ try(const uint8_t *data, size_t size, gboolean read_only, const char *snapshot)
         g_error("an error without failure, or a failure without error");
     if (block != NULL)
         look(block, !read_only);
-    mem_child_close(block);
+    kiln_block_free(block);
 }
 
 int
