@@ -81,7 +81,7 @@ find_free(Qcow2 *q, uint64_t from, uint64_t max, uint64_t *first, uint64_t *coun
     *count = 0;
     for (uint64_t at = from; *count < max; at++) {
         uint64_t table = at >> q->refblock_bits;
-        uint64_t value;
+        uint64_t next;
         int result;
 
         if (at >= most)
@@ -99,13 +99,15 @@ find_free(Qcow2 *q, uint64_t from, uint64_t max, uint64_t *first, uint64_t *coun
                 return result;
             continue;
         }
-        result = qcow2_refcount_get(q, at, &value);
+        result = qcow2_refcount_next_free(q, at, &next);
         if (result < 0)
             return result;
-        if (value == 0 && (*count)++ == 0)
+        if (next == at && (*count)++ == 0)
             *first = at;
-        else if (value != 0 && *count > 0)
+        else if (next != at && *count > 0)
             return 0;
+        else if (next != at)
+            at = next - 1; /* it is looked at again: the block may end there */
     }
     return 0;
 }

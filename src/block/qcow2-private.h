@@ -238,7 +238,9 @@ int qcow2_l1_write(Qcow2 *q); /* (lock) what is dirty of it */
 int qcow2_begin_writing(Qcow2 *q);                                   /* (lock) */
 int qcow2_reftable_load(Qcow2 *q);                                   /* (lock) */
 int qcow2_refcount_get(Qcow2 *q, uint64_t cluster, uint64_t *value); /* (lock) */
-int qcow2_refcount_set(Qcow2 *q, uint64_t cluster, uint64_t value);  /* (lock) */
+/* (lock) The first one from @cluster on that is free, or where to look next. */
+int qcow2_refcount_next_free(Qcow2 *q, uint64_t cluster, uint64_t *next);
+int qcow2_refcount_set(Qcow2 *q, uint64_t cluster, uint64_t value); /* (lock) */
 uint64_t qcow2_refcount_max(const Qcow2 *q);
 int qcow2_reftable_write(Qcow2 *q); /* (lock) */
 

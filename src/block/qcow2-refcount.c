@@ -176,6 +176,24 @@ qcow2_refcount_get(Qcow2 *q, uint64_t cluster, uint64_t *value)
 }
 
 int
+qcow2_refcount_next_free(Qcow2 *q, uint64_t cluster, uint64_t *next)
+{
+    uint64_t per_slice = ((uint64_t)q->ref_cache.slice_size * 8) >> q->refcount_order;
+    Qcow2Slice *slice = NULL;
+    unsigned index = 0;
+    int result = slice_of(q, cluster, &slice, &index);
+
+    *next = cluster;
+    if (result < 0)
+        return result == -ENOENT ? 0 : result;
+    while (index < per_slice && value_at(slice->data, index, q->refcount_order) != 0) {
+        index++;
+        ++*next;
+    }
+    return 0;
+}
+
+int
 qcow2_refcount_set(Qcow2 *q, uint64_t cluster, uint64_t value)
 {
     Qcow2Slice *slice = NULL;

@@ -72,7 +72,8 @@ typedef struct {
  * kiln_qcow2_open:
  *
  * In the thread of the child's context, or while nobody runs that context: it is iterated here
- * until the image is read.
+ * until the image is read.  The same goes for resizing and closing the layer, when its tables are
+ * written: another thread's context would be waited for in vain.
  *
  * Returns: (transfer full): NULL with @error set: what is wrong with the image, or what it uses
  *   that this kiln does not have.
