@@ -39,6 +39,7 @@ qcow2_l2_exists(const Qcow2 *q, uint64_t cluster)
 typedef struct {
     Qcow2Kind kind;
     gboolean in_place;
+    gboolean has_place; /* @host means something: in a data file, 0 can be one */
     uint64_t host;
 } Unit;
 
@@ -48,7 +49,7 @@ decode_extended(Qcow2 *q, uint64_t bitmap, unsigned sub, Unit *unit)
     gboolean allocated = (bitmap >> sub & 1) != 0;
     gboolean zero = (bitmap >> (sub + 32) & 1) != 0;
 
-    if (allocated && (zero || unit->host == 0))
+    if (allocated && (zero || !unit->has_place))
         return qcow2_found_corrupt(q, "a subcluster is two things at once");
     unit->kind = allocated ? QCOW2_DATA : zero ? QCOW2_ZEROES : QCOW2_UNALLOCATED;
     return 0;
@@ -65,23 +66,26 @@ decode(Qcow2 *q, const uint8_t *from, unsigned sub, gboolean l1_copied, Unit *un
     if ((entry & QCOW2_COMPRESSED) != 0)
         return 0;
     unit->host = entry & QCOW2_OFFSET_MASK;
+    unit->has_place = unit->host != 0 || (q->data_file != NULL && (entry & QCOW2_COPIED) != 0);
     unit->in_place = l1_copied && (entry & QCOW2_COPIED) != 0;
     if ((entry & QCOW2_L2_RESERVED) != 0 || unit->host % q->cluster_size != 0 ||
         (zero && (q->version < 3 || q->extended)))
         return qcow2_found_corrupt(q, "an entry of an L2 table is nonsense");
     if (q->extended)
         return decode_extended(q, qcow2_be64_load(from + 8), sub, unit);
-    unit->kind = zero ? QCOW2_ZEROES : unit->host == 0 ? QCOW2_UNALLOCATED : QCOW2_DATA;
+    unit->kind = zero ? QCOW2_ZEROES : unit->has_place ? QCOW2_DATA : QCOW2_UNALLOCATED;
     return 0;
 }
 
-/* Whether data can be there. */
+/* Whether data of the guest's cluster at @offset can be there: in a data file it has its own place.
+ */
 static int
-check_data(Qcow2 *q, const Unit *unit)
+check_data(Qcow2 *q, const Unit *unit, uint64_t offset)
 {
-    if (unit->kind != QCOW2_DATA || q->data_file != NULL)
-        return 0;
-    if (unit->host >= q->file_end)
+    if (q->data_file != NULL &&
+        (unit->kind == QCOW2_COMPRESSED_DATA || (unit->kind == QCOW2_DATA && unit->host != offset)))
+        return qcow2_found_corrupt(q, "a cluster is not at its place in the data file");
+    if (unit->kind == QCOW2_DATA && q->data_file == NULL && unit->host >= q->file_end)
         return qcow2_found_corrupt(q, "a data cluster is past its end");
     return 0;
 }
@@ -104,7 +108,8 @@ decode_run(Qcow2 *q, const Qcow2Slice *slice, unsigned at, uint64_t offset, uint
         uint64_t host;
         int result = decode(q, slice->data + at, sub, l1_copied, &unit, &raw);
 
-        if (result < 0 || (result = check_data(q, &unit)) < 0)
+        if (result < 0 ||
+            (result = check_data(q, &unit, (offset + run->length) & ~(q->cluster_size - 1))) < 0)
             return run->length != 0 ? 0 : result;
         host = unit.host + ((uint64_t)sub << q->sub_bits);
         if (run->length == 0) {

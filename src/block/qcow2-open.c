@@ -120,9 +120,6 @@ check_state(const Qcow2 *q, const KilnQcow2Options *options, GError **error)
         return kiln_error_set(error, KILN_ERROR_INVALID,
                               "it is marked as corrupt: it can only be read "
                               "(see 'qemu-img check -r all')");
-    if ((q->incompatible & QCOW2_INCOMPATIBLE_DATA_FILE) != 0)
-        return kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
-                              "it has an external data file, which is not supported");
     if (options->snapshot != NULL && !options->read_only)
         return kiln_error_set(error, KILN_ERROR_INVALID,
                               "an internal snapshot can only be opened read-only");
@@ -180,6 +177,32 @@ open_backing(Opening *opening)
     return FALSE;
 }
 
+/* The feature bit says that there is one, an extension how it is called. */
+static gboolean
+open_data(Opening *opening)
+{
+    const KilnQcow2Options *options = opening->options;
+    const KilnQcow2Header *header = opening->header;
+    Qcow2 *q = opening->q;
+
+    if ((header->incompatible & QCOW2_INCOMPATIBLE_DATA_FILE) == 0)
+        return TRUE;
+    if (header->data_file == NULL)
+        return kiln_error_set(opening->error, KILN_ERROR_UNSUPPORTED,
+                              "it has an external data file, and does not say which");
+    if (options->open_data == NULL)
+        return kiln_error_set(opening->error, KILN_ERROR_UNSUPPORTED,
+                              "it has an external data file, which is not expected here");
+    if (q->n_snapshots > 0 ||
+        (header->backing_name != NULL && (header->autoclear & QCOW2_AUTOCLEAR_RAW_DATA) != 0))
+        return kiln_error_set(opening->error, KILN_ERROR_INVALID,
+                              "its features contradict its external data file");
+    q->data_file = options->open_data(header->data_file, "raw", options->depth + 1,
+                                      options->opener_data, opening->error);
+    q->data = q->data_file;
+    return q->data_file != NULL;
+}
+
 /* What a layer says of itself to who stands on it. */
 static void
 describe(Qcow2 *q)
@@ -189,6 +212,8 @@ describe(Qcow2 *q)
 
     if (q->backing != NULL)
         below = MAX(below, q->backing->request_size);
+    if (q->data_file != NULL)
+        below = MAX(below, q->data_file->request_size);
     qcow2_ios_free(q);
     q->io_scratch = below;
     q->block.request_size = ((sizeof(Qcow2Part) + 15) & ~(size_t)15) + below;
@@ -225,7 +250,8 @@ open_image(Opening *opening)
     Qcow2 *q = opening->q;
 
     qcow2_run_task(q, load_task, opening);
-    if (!opening->done || !open_backing(opening) || !qcow2_load_unzip(q, opening->error))
+    if (!opening->done || !open_backing(opening) || !open_data(opening) ||
+        !qcow2_load_unzip(q, opening->error))
         return FALSE;
     describe(q);
     if ((q->incompatible & QCOW2_INCOMPATIBLE_DIRTY) != 0 && !q->block.read_only) {

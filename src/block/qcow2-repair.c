@@ -70,6 +70,8 @@ count_entry(Repair *repair, uint64_t entry, GError **error)
     uint64_t offset = entry & QCOW2_OFFSET_MASK;
     uint64_t length = q->cluster_size;
 
+    if (q->data_file != NULL)
+        return TRUE; /* not counted */
     if ((entry & QCOW2_COMPRESSED) != 0)
         qcow2_compressed_range(q, entry, &offset, &length);
     else if (offset % q->cluster_size != 0)

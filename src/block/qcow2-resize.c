@@ -117,6 +117,10 @@ qcow2_resize(KilnBlock *block, uint64_t length, GError **error)
     if (length < block->length)
         return kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
                               "disk image '%s': a qcow2 image cannot be made shorter", q->path);
+    if (q->data_file != NULL)
+        return kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
+                              "disk image '%s': one with an external data file cannot be resized",
+                              q->path);
     if (block->read_only || length % 512 != 0 || length > INT64_MAX - (1ull << 40))
         return kiln_error_set(error, KILN_ERROR_INVALID,
                               "disk image '%s': cannot be made %" G_GUINT64_FORMAT " bytes long",

@@ -90,10 +90,10 @@ is_allocating(const Qcow2 *q, uint64_t cluster)
 
 /* Whether the entry has a cluster that is ours alone. */
 static gboolean
-has_own_cluster(const uint64_t entry[2])
+has_own_cluster(const Qcow2 *q, const uint64_t entry[2])
 {
     return (entry[0] & QCOW2_COMPRESSED) == 0 && (entry[0] & QCOW2_COPIED) != 0 &&
-           (entry[0] & QCOW2_OFFSET_MASK) != 0;
+           (q->data_file != NULL || (entry[0] & QCOW2_OFFSET_MASK) != 0);
 }
 
 /* Whether all of a cluster must be written when a new one takes its place. */
@@ -132,11 +132,27 @@ count_new(Qcow2 *q, uint64_t first, uint64_t last, uint64_t *n)
 
         if (result < 0)
             return result;
-        if (has_own_cluster(entry))
+        if (has_own_cluster(q, entry))
             break;
         ++*n;
     }
     return 0;
+}
+
+/* (lock) In a data file, each cluster has its own place. */
+static int
+take_place(Qcow2 *q, uint64_t first, Plan *plan)
+{
+    plan->host = first << q->cluster_bits;
+    return q->data_file != NULL ? 0 : qcow2_alloc(q, plan->n, &plan->host, &plan->n, &plan->fresh);
+}
+
+/* (lock) */
+static void
+give_back(Qcow2 *q, const Plan *plan)
+{
+    if (!plan->reuse && q->data_file == NULL)
+        qcow2_alloc_undo(q, plan->host, plan->n);
 }
 
 /* (lock) Returns: 0; -EAGAIN: all has changed, look again. */
@@ -160,24 +176,24 @@ make_plan(Qcow2 *q, uint64_t offset, uint64_t length, Plan *plan)
         return -EAGAIN;
     if ((result = qcow2_l2_own(q, first)) < 0 || (result = qcow2_l2_get(q, first, entry)) < 0)
         return result;
-    *plan = (Plan){ .reuse = has_own_cluster(entry), .n = 1 };
+    *plan = (Plan){ .reuse = has_own_cluster(q, entry), .n = 1 };
     if (plan->reuse)
         plan->host = entry[0] & QCOW2_OFFSET_MASK;
     else if ((result = count_new(q, first, last, &plan->n)) == 0)
-        result = qcow2_alloc(q, plan->n, &plan->host, &plan->n, &plan->fresh);
+        result = take_place(q, first, plan);
     if (result < 0)
         return result;
-    if (plan->reuse && qcow2_is_table(q, plan->host >> q->cluster_bits))
+    if (plan->reuse && q->data_file == NULL && qcow2_is_table(q, plan->host >> q->cluster_bits))
         return qcow2_found_corrupt(q, "a data cluster is a table");
     plan->start = offset;
     plan->end = MIN(offset + length, (first + plan->n) << q->cluster_bits);
     plan->cow_start = edge(q, plan, entry, plan->start, FALSE);
     result = qcow2_l2_get(q, first + plan->n - 1, entry);
     plan->cow_end = edge(q, plan, entry, plan->end, TRUE);
-    if (result < 0 && !plan->reuse)
-        qcow2_alloc_undo(q, plan->host, plan->n);
-    if (result < 0)
+    if (result < 0) {
+        give_back(q, plan);
         return result;
+    }
     plan->allocation = (Qcow2Allocation){ .first = first, .end = first + plan->n };
     allocation_add(q, &plan->allocation);
     return 0;
@@ -346,8 +362,8 @@ static int
 finish(Qcow2 *q, Plan *plan, int result)
 {
     qcow2_lock(&q->tasks, &q->lock);
-    if (result < 0 && !plan->reuse)
-        qcow2_alloc_undo(q, plan->host, plan->n);
+    if (result < 0)
+        give_back(q, plan);
     for (uint64_t i = 0; i < plan->n && result == 0; i++)
         result = link_cluster(q, plan, i);
     allocation_remove(q, &plan->allocation);

@@ -29,9 +29,9 @@ empty_entry(const Qcow2 *q, Mode mode, uint64_t entry[2])
 static gboolean
 is_empty(const Qcow2 *q, const uint64_t entry[2])
 {
-    if ((entry[0] & QCOW2_COMPRESSED) != 0 || (entry[0] & QCOW2_OFFSET_MASK) != 0)
+    if (q->data_file != NULL && (entry[0] & QCOW2_COPIED) != 0)
         return FALSE;
-    return TRUE;
+    return (entry[0] & (QCOW2_COMPRESSED | QCOW2_OFFSET_MASK)) == 0;
 }
 
 /* Whether an entry without a cluster reads as zeroes already. */
@@ -142,11 +142,18 @@ first_cluster(const Qcow2 *q, uint64_t offset)
     return kiln_align_up(offset, q->cluster_size) >> q->cluster_bits;
 }
 
+/* A data file that is the disk's raw image, too: all must be in it. */
+static gboolean
+is_raw(const Qcow2 *q)
+{
+    return q->data_file != NULL && (q->autoclear & QCOW2_AUTOCLEAR_RAW_DATA) != 0;
+}
+
 int
 qcow2_discard(Qcow2 *q, uint64_t offset, uint64_t length)
 {
     /* Without a zero flag the backing image would show through again. */
-    if (q->version < 3 && q->backing != NULL)
+    if ((q->version < 3 && q->backing != NULL) || is_raw(q))
         return 0;
     return drop_clusters(q, first_cluster(q, offset), end_cluster(q, offset + length), DISCARD);
 }
@@ -237,7 +244,7 @@ qcow2_write_zeroes(Qcow2 *q, uint64_t offset, uint64_t length, gboolean unmap)
     int result = 0;
 
     /* Version 2 has no flag: what is there and stays is written, what has a backing image, too. */
-    if (q->version < 3 && (!unmap || q->backing != NULL))
+    if ((q->version < 3 && (!unmap || q->backing != NULL)) || is_raw(q))
         return write_real(q, offset, length);
     if (first >= last) {
         /* At most two clusters, none of them whole. */

@@ -58,6 +58,16 @@ open_backing(const char *name, const char *format, unsigned depth, gpointer data
 }
 
 static KilnBlock *
+open_data(const char *name, const char *format, unsigned depth, gpointer data, GError **error)
+{
+    Tool *tool = data;
+    g_autofree char *path =
+        g_path_is_absolute(name) ? g_strdup(name) : g_build_filename(tool->directory, name, NULL);
+
+    return open_image(tool, path, "raw", tool->read_only, depth, NULL, error);
+}
+
+static KilnBlock *
 open_image(Tool *tool, const char *path, const char *format, gboolean read_only, unsigned depth,
            FdChild **file, GError **error)
 {
@@ -65,6 +75,7 @@ open_image(Tool *tool, const char *path, const char *format, gboolean read_only,
     KilnQcow2Options options = {
         .path = path,
         .open_backing = open_backing,
+        .open_data = open_data,
         .opener_data = tool,
         .depth = depth,
         .read_only = read_only,

@@ -89,6 +89,8 @@ class Work:
 
     def make(self, options, backing):
         name = None
+        if "data_file" in options:
+            options = {**options, "data_file": self.dir / "data.raw"}
         if backing == "raw":
             name = "backing.raw"
             (self.dir / name).write_bytes(self.rng.randbytes(self.size // 2))
@@ -154,7 +156,7 @@ def one(rng, options, backing, snapshot, compressed, count, async_):
             tool(*extra, work.image, "random", rng.randrange(1 << 30), count, 8, work.model)
             check(work.image)
             compare(work.image, work.model)
-        if options.get("compat") != "0.10" or not snapshot:
+        if "data_file" not in options and (options.get("compat") != "0.10" or not snapshot):
             tool(work.image, "resize", size + 3 * MIB)
             with open(work.model, "ab") as model:
                 model.truncate(size + 3 * MIB)
@@ -199,6 +201,13 @@ def combinations():
         yield options, backing, snapshot, compressed
 
 
+DATA_FILES = [
+    ({"compat": "1.1", "cluster_size": "4k", "data_file": "", "data_file_raw": "on"}, None),
+    ({"compat": "1.1", "data_file": "", "lazy_refcounts": "on"}, "qcow2"),
+    ({"compat": "1.1", "data_file": "", "extended_l2": "on"}, "raw"),
+    ({"compat": "1.1", "data_file": "", "preallocation": "metadata"}, None),
+]
+
 QUICK = [
     ({"compat": "1.1"}, None, False, False),
     ({"compat": "0.10", "cluster_size": "4k"}, "qcow2", True, False),
@@ -207,6 +216,7 @@ QUICK = [
     ({"compat": "1.1", "compression_type": "zstd"}, None, True, True),
     ({"compat": "1.1", "preallocation": "metadata", "lazy_refcounts": "on"}, None, False, False),
     ({"compat": "1.1", "compression_type": "zlib", "cluster_size": "4k"}, None, False, True),
+    ({"compat": "1.1", "cluster_size": "4k", "data_file": ""}, "raw", False, False),
 ]
 
 
@@ -236,7 +246,7 @@ def refused(rng):
         good = work.image.read_bytes()
         for at, data, text in ((72, bytes(7) + b"\x02", "marked as corrupt"),
                                (72, b"\x80" + bytes(7), "feature 63"),
-                               (72, bytes(7) + b"\x04", "external data file"),
+                               (72, bytes(7) + b"\x04", "external data file, and does not say"),
                                (32, b"\0\0\0\2", "encrypted"),
                                (4, b"\0\0\0\4", "version '4'"),
                                (20, b"\0\0\0\x40", "clusters of 2^64"),
@@ -417,6 +427,7 @@ def tests(arguments):
     if arguments.full:
         everything = list(combinations())
         random.Random(arguments.seed).shuffle(everything)
+        chosen += [((*row, False, False), False) for row in DATA_FILES]
         chosen += [(row, False) for row in everything[:arguments.count]]
     for number, (row, quick) in enumerate(chosen):
         name = " ".join(f"{k}={v}" for k, v in row[0].items()) + \
