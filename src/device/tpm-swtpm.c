@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -18,7 +19,7 @@ enum {
 static char *
 key_argument(const KilnSwtpmOptions *options)
 {
-    return g_strdup_printf("file=%s,format=binary,mode=aes-256-cbc,kdf=pbkdf2", options->key_file);
+    return g_strdup_printf("pwdfile=%s,mode=aes-256-cbc", options->key_file);
 }
 
 /* swtpm names its files so: a directory with one has a TPM. */
@@ -31,17 +32,28 @@ has_state(const KilnSwtpmOptions *options)
     return g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
+/* Root's is in /etc; a user has none until it is made, once. */
+static gboolean
+make_config(const char *program, GError **error)
+{
+    const char *argv[] = { program, "--tpm2", "--create-config-files", "skip-if-exist", NULL };
+
+    return geteuid() == 0 || kiln_process_run(argv, SETUP_TIMEOUT_MS, error);
+}
+
 static gboolean
 set_up(const KilnSwtpmOptions *options, GError **error)
 {
     g_autofree char *program = kiln_process_find("swtpm_setup", NULL);
     g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
 
-    if (program == NULL) {
-        kiln_log(KILN_LOG_INFO, "%s: swtpm_setup is not installed: a TPM without certificates",
+    if (program == NULL || options->plain) {
+        kiln_log(KILN_LOG_INFO, "%s: without swtpm_setup the TPM has no certificates",
                  options->name);
         return TRUE;
     }
+    if (!make_config(program, error))
+        return FALSE;
     g_ptr_array_add(argv, g_steal_pointer(&program));
     if (options->tpm2)
         g_ptr_array_add(argv, g_strdup("--tpm2"));

@@ -20,6 +20,7 @@
  * @tpm2: a TPM 2.0, else 1.2
  * @key_file: (nullable): a file with the passphrase that encrypts the state
  * @pcr_banks: (nullable): "sha256,sha384": those that are active, of a TPM 2.0; NULL leaves them
+ * @plain: leave swtpm_setup out: a TPM without certificates
  * @vm_name, @vm_uuid: (nullable): of the guest: "NAME:UUID" goes into the certificates
  */
 typedef struct {
@@ -28,6 +29,7 @@ typedef struct {
     gboolean tpm2;
     const char *key_file;
     const char *pcr_banks;
+    gboolean plain;
     const char *vm_name;
     const char *vm_uuid;
 } KilnSwtpmOptions;

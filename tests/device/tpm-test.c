@@ -384,7 +384,9 @@ START_TEST(a_real_swtpm)
     Tpm tpm = { 0 };
     g_autofree char *dir = kiln_test_dir();
     g_autofree char *state = g_build_filename(dir, "tpm", "2.0", NULL);
-    KilnSwtpmOptions options = { .name = "swtpm (tpm0)", .state_dir = state, .tpm2 = TRUE };
+    KilnSwtpmOptions options = {
+        .name = "swtpm (tpm0)", .state_dir = state, .tpm2 = TRUE, .plain = TRUE
+    };
     g_autoptr(GError) error = NULL;
     uint8_t response[KILN_TPM_BUFFER];
     static const uint8_t startup[] = { 0x80, 0x01, 0, 0, 0, 12, 0, 0, 1, 0x44, 0, 0 };
