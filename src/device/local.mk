@@ -31,7 +31,8 @@ libkiln_device_a_SOURCES = \
 # Small paravirtual devices.
 libkiln_device_a_SOURCES += \
 	%D%/virtio-balloon.c %D%/virtio-balloon.h \
-	%D%/virtio-console.c %D%/virtio-console.h \
+	%D%/virtio-console.c %D%/virtio-console.h %D%/virtio-console-private.h \
+	%D%/virtio-console-control.c %D%/virtio-console-port.c \
 	%D%/virtio-input.c %D%/virtio-input.h \
 	%D%/virtio-input-host.c %D%/virtio-input-host.h \
 	%D%/virtio-mem.c %D%/virtio-mem.h \
