@@ -26,3 +26,13 @@ EXTRA_PROGRAMS += bench/io/net/net-bench
 bench_io_net_net_bench_SOURCES = %D%/io/net/net-bench.c tests/net/namespace.c tests/net/namespace.h
 bench_io_net_net_bench_LDADD = libkiln-test.a $(KILN_ROOM_LIBS) $(CHECK_LIBS) $(KILN_LIBS)
 CLEANFILES += bench/io/net/net-bench
+
+# A disk without a guest, on this machine, beside fio: make bench-disk BENCH_FILE=/some/disk/file
+EXTRA_PROGRAMS += bench/io/harness
+bench_io_harness_SOURCES = %D%/io/harness.c
+bench_io_harness_LDADD = $(KILN_ROOM_LIBS) $(KILN_LIBS)
+BENCH_FILE = bench-disk.img
+bench-disk: bench/io/harness
+	./bench/io/harness $(BENCH_FILE)
+.PHONY: bench-disk
+CLEANFILES += bench/io/harness bench-disk.img

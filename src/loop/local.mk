@@ -9,4 +9,5 @@ libkiln_loop_a_SOURCES = \
 	%D%/thread.c %D%/thread.h \
 	%D%/timer.c %D%/timer.h \
 	%D%/uring.c %D%/uring.h \
+	%D%/uring-arms.c %D%/uring-arms.h \
 	%D%/uring-pool.c %D%/uring-pool.h

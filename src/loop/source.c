@@ -2,11 +2,20 @@
 /* See source.h. */
 #include "loop/source.h"
 
+static guint generation; /* (atomic) */
+
+guint
+kiln_source_generation(void)
+{
+    return (guint)g_atomic_int_get(&generation);
+}
+
 void
 kiln_source_free(GSource *source)
 {
     if (source == NULL)
         return;
+    g_atomic_int_inc(&generation);
     g_source_destroy(source);
     g_source_unref(source);
 }

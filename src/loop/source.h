@@ -14,4 +14,11 @@
  */
 void kiln_source_free(GSource *source);
 
+/**
+ * kiln_source_generation:
+ * Returns: a number that changes with each kiln_source_free(): what was known of a descriptor's
+ *   number before may be about another file now.  Any thread.
+ */
+guint kiln_source_generation(void);
+
 #endif

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* See uring.h.  The kernel's side: io_uring_setup(2), io_uring_enter(2), io_uring_register(2). */
+/*
+ * See uring.h.  The kernel's side: io_uring_setup(2), io_uring_enter(2), io_uring_register(2).
+ *
+ * In a context of its own thread, the ring is also what the thread sleeps in (GPollFunc), and
+ * watches the context's other descriptors; the default context, where others have sources too,
+ * sleeps in poll(2).
+ */
 #include "loop/uring.h"
 
 #include <errno.h>
@@ -12,21 +18,28 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "loop/source.h"
+#include "loop/uring-arms.h"
 #include "loop/uring-pool.h"
 
 enum {
-    MAX_FILES = 64,    /* slots of registered files */
-    MAX_FILE_FD = 512, /* descriptors above are not registered */
-    REAP_BATCH = 64,   /* completions that are taken out of the ring together */
-    RETRY_MS = 1,      /* the kernel was out of memory */
+    MAX_FILES = 64,     /* slots of registered files */
+    MAX_FILE_FD = 512,  /* descriptors above are not registered */
+    REAP_BATCH = 64,    /* completions that are taken out of the ring together */
+    RETRY_MS = 1,       /* the kernel was out of memory */
+    MAX_RING_FD = 1024, /* rings with a higher descriptor sleep in poll(2) */
 };
 
 struct KilnUring {
     struct io_uring ring;
-    GSource *source;            /* (owned) */
-    KilnUringPool *pool;        /* (owned) (nullable): instead of the ring */
-    unsigned room;              /* completions that the ring has room for */
-    unsigned in_flight;         /* in the ring, queued or submitted */
+    GSource *source;       /* (owned) */
+    GMainContext *context; /* (owned) (nullable): that sleeps in the ring */
+    KilnUringPool *pool;   /* (owned) (nullable): instead of the ring */
+    unsigned room;         /* completions that the ring has room for */
+    unsigned in_flight;    /* in the ring, queued or submitted; with what is in @done */
+    KilnUringOp *done;     /* (nullable): not told yet */
+    KilnUringOp **done_last;
+    gboolean sleeps; /* the context's thread sleeps in the ring */
+    KilnUringArms arms;
     unsigned waiting;           /* in the list below */
     KilnUringOp *first;         /* (nullable): no room in the ring yet */
     KilnUringOp **last;         /* where the next one is linked to */
@@ -42,8 +55,8 @@ typedef struct {
 
 /* Newest first; what the kernel does not know ends in EINVAL. */
 static const unsigned setup_flags[] = {
-    IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN, /* Linux 5.19 */
-    0,                                                   /* Linux 5.10 */
+    IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG, /* 5.19 */
+    0, /* Linux 5.10 */
 };
 
 /* What a process that a guest has taken over may have done by the ring: what it may do without. */
@@ -187,6 +200,30 @@ kiln_uring_submit(KilnUring *uring)
     }
 }
 
+/* Takes what there is out of the ring. */
+static void
+drain(KilnUring *uring)
+{
+    struct io_uring_cqe *cqes[REAP_BATCH];
+    unsigned n;
+
+    while ((n = io_uring_peek_batch_cqe(&uring->ring, cqes, REAP_BATCH)) > 0) {
+        for (unsigned i = 0; i < n; i++) {
+            KilnUringOp *op = io_uring_cqe_get_data(cqes[i]);
+
+            if ((cqes[i]->user_data & KILN_URING_ARM_BIT) != 0) {
+                kiln_uring_arms_complete(&uring->arms, cqes[i]->user_data, cqes[i]->res);
+                continue;
+            }
+            op->result = cqes[i]->res;
+            op->next = NULL;
+            *uring->done_last = op;
+            uring->done_last = &op->next;
+        }
+        io_uring_cq_advance(&uring->ring, n);
+    }
+}
+
 static gboolean
 uring_prepare(GSource *base, gint *timeout_ms)
 {
@@ -195,10 +232,13 @@ uring_prepare(GSource *base, gint *timeout_ms)
     *timeout_ms = -1;
     if (uring->pool != NULL)
         return FALSE;
-    kiln_uring_submit(uring);
-    if (io_uring_sq_ready(&uring->ring) > 0)
-        *timeout_ms = RETRY_MS;
-    return io_uring_cq_ready(&uring->ring) > 0;
+    if (!uring->sleeps) {
+        kiln_uring_submit(uring);
+        if (io_uring_sq_ready(&uring->ring) > 0)
+            *timeout_ms = RETRY_MS;
+    }
+    drain(uring);
+    return uring->done != NULL;
 }
 
 static gboolean
@@ -206,51 +246,97 @@ uring_check(GSource *base)
 {
     KilnUring *uring = ((UringSource *)base)->uring;
 
-    return uring->pool != NULL ? kiln_uring_pool_ready(uring->pool)
-                               : io_uring_cq_ready(&uring->ring) > 0;
+    if (uring->pool != NULL)
+        return kiln_uring_pool_ready(uring->pool);
+    drain(uring);
+    return uring->done != NULL;
 }
 
-/* Completions that are there now; those that come meanwhile are for the next turn of the loop, so
- * that other sources have theirs. */
-static void
-reap(KilnUring *uring)
-{
-    struct io_uring_cqe *cqes[REAP_BATCH];
-    unsigned left = io_uring_cq_ready(&uring->ring);
-
-    while (left > 0) {
-        unsigned n = io_uring_peek_batch_cqe(&uring->ring, cqes, MIN(left, REAP_BATCH));
-
-        for (unsigned i = 0; i < n; i++) {
-            KilnUringOp *op = io_uring_cqe_get_data(cqes[i]);
-            int result = cqes[i]->res;
-
-            io_uring_cq_advance(&uring->ring, 1);
-            uring->in_flight--;
-            op->done(op, result);
-        }
-        left -= n;
-    }
-    fill_from_list(uring);
-}
-
+/* What is done meanwhile is for the next turn of the loop, so that other sources have theirs. */
 static gboolean
 uring_dispatch(GSource *base, GSourceFunc func, gpointer data)
 {
     KilnUring *uring = ((UringSource *)base)->uring;
+    KilnUringOp *op = uring->done;
 
-    if (uring->pool == NULL) {
-        reap(uring);
-    } else {
-        for (KilnUringOp *op = kiln_uring_pool_take(uring->pool); op != NULL;) {
-            KilnUringOp *next = op->next;
+    if (uring->pool != NULL)
+        op = kiln_uring_pool_take(uring->pool);
+    uring->done = NULL;
+    uring->done_last = &uring->done;
+    while (op != NULL) {
+        KilnUringOp *next = op->next;
 
-            uring->in_flight--;
-            op->done(op, op->result);
-            op = next;
-        }
+        uring->in_flight--;
+        op->done(op, op->result);
+        op = next;
     }
+    if (uring->pool == NULL)
+        fill_from_list(uring);
     return G_SOURCE_CONTINUE;
+}
+
+/* Submits, and waits for one completion if @timeout_ms is not 0. */
+static void
+enter(KilnUring *uring, int timeout_ms)
+{
+    struct __kernel_timespec time = {
+        .tv_sec = timeout_ms / 1000,
+        .tv_nsec = timeout_ms % 1000 * 1000000LL,
+    };
+    struct io_uring_cqe *cqe;
+    int result;
+
+    if (timeout_ms < 0)
+        result = io_uring_submit_and_wait(&uring->ring, 1);
+    else if (timeout_ms > 0)
+        result = io_uring_submit_and_wait_timeout(&uring->ring, &cqe, 1, &time, NULL);
+    else
+        result = io_uring_submit(&uring->ring);
+    if ((result == -EAGAIN || result == -EBUSY) && timeout_ms != 0)
+        (void)poll(NULL, 0, RETRY_MS); /* the kernel is out of memory */
+}
+
+static KilnUring *rings[MAX_RING_FD]; /* (atomic): by descriptor, those that sleep */
+
+static KilnUring *
+ring_among(const GPollFD *fds, guint n)
+{
+    for (guint i = 0; i < n; i++) {
+        KilnUring *uring = fds[i].fd >= 0 && fds[i].fd < MAX_RING_FD
+                               ? g_atomic_pointer_get(&rings[fds[i].fd])
+                               : NULL;
+
+        if (uring != NULL)
+            return uring;
+    }
+    return NULL;
+}
+
+/* A context's GPollFunc: it has no other argument to find the ring by. */
+static gint
+sleep_in_ring(GPollFD *fds, guint n, gint timeout_ms)
+{
+    KilnUring *uring = ring_among(fds, n);
+    gboolean pending;
+
+    if (uring == NULL || n > KILN_URING_MAX_ARMS) {
+        if (uring != NULL)
+            kiln_uring_submit(uring);
+        return g_poll(fds, n, timeout_ms);
+    }
+    fill_from_list(uring);
+    kiln_uring_arms_update(&uring->arms, &uring->ring, fds, n);
+    drain(uring);
+    pending = uring->done != NULL || kiln_uring_arms_any(&uring->arms);
+    /* Without a wait, the kernel is entered if there is something to tell it or to be told. */
+    if (!pending && timeout_ms != 0)
+        enter(uring, timeout_ms);
+    else if (io_uring_sq_ready(&uring->ring) > 0)
+        enter(uring, 0);
+    else
+        (void)io_uring_get_events(&uring->ring);
+    drain(uring);
+    return kiln_uring_arms_collect(&uring->arms, fds, n);
 }
 
 static GSourceFuncs uring_funcs = {
@@ -259,6 +345,22 @@ static GSourceFuncs uring_funcs = {
     .dispatch = uring_dispatch,
 };
 
+/* Linux 5.11 waits with a timeout.  A second ring of a context is watched by the first. */
+static gboolean
+can_sleep(const KilnUring *uring, GMainContext *context)
+{
+    if (uring->pool != NULL || context == NULL || context == g_main_context_default() ||
+        uring->ring.ring_fd >= MAX_RING_FD || (uring->ring.features & IORING_FEAT_EXT_ARG) == 0)
+        return FALSE;
+    for (unsigned i = 0; i < MAX_RING_FD; i++) {
+        const KilnUring *other = g_atomic_pointer_get(&rings[i]);
+
+        if (other != NULL && other->context == context)
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static void
 attach(KilnUring *uring, GMainContext *context, int fd)
 {
@@ -266,6 +368,12 @@ attach(KilnUring *uring, GMainContext *context, int fd)
     ((UringSource *)uring->source)->uring = uring;
     g_source_add_unix_fd(uring->source, fd, G_IO_IN);
     g_source_attach(uring->source, context);
+    if (can_sleep(uring, context)) {
+        uring->sleeps = TRUE;
+        uring->context = g_main_context_ref(context);
+        g_atomic_pointer_set(&rings[fd], uring);
+        g_main_context_set_poll_func(context, sleep_in_ring);
+    }
 }
 
 KilnUring *
@@ -275,6 +383,7 @@ kiln_uring_open(GMainContext *context, unsigned entries, KilnUringEngine engine,
     KilnUring *uring = g_new0(KilnUring, 1);
 
     uring->last = &uring->first;
+    uring->done_last = &uring->done;
     for (unsigned i = 0; i < MAX_FILES; i++)
         uring->files[i] = -1;
     if (engine != KILN_URING_THREADS && set_up(uring, entries, &forbidden)) {
@@ -301,6 +410,10 @@ kiln_uring_free(KilnUring *uring)
     if (uring == NULL)
         return;
     g_assert(uring->in_flight + uring->waiting == 0);
+    if (uring->sleeps) {
+        g_atomic_pointer_set(&rings[uring->ring.ring_fd], NULL);
+        g_main_context_unref(uring->context);
+    }
     kiln_source_free(uring->source);
     if (uring->pool != NULL)
         kiln_uring_pool_free(uring->pool);

@@ -3,7 +3,11 @@
  * An io_uring as a source of a GMainContext: one a context.  What is queued while the thread works
  * is submitted together when it next goes to sleep, so a batch costs one system call.
  *
- *   kiln_uring_read() … -> source's prepare: io_uring_enter -> poll -> completions -> op->done
+ *   kiln_uring_readv() … -> the thread sleeps: io_uring_enter -> completions -> op->done
+ *
+ * The thread of a context that is not the default one sleeps in the ring itself, which watches the
+ * context's other descriptors too.  Sources of such a context are freed by kiln_source_free(), so
+ * that the ring learns when the number of a descriptor may be another file's.
  *
  * All functions but open and free: in the thread that runs the context, or in any one while nobody
  * does and nothing is under way.  Nothing allocates.

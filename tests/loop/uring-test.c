@@ -11,6 +11,10 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "loop/call.h"
+#include "loop/event.h"
+#include "loop/thread.h"
+#include "loop/timer.h"
 #include "loop/uring.h"
 
 enum { N_MANY = 300 };
@@ -157,6 +161,105 @@ START_TEST(sockets_wait_and_can_be_cancelled)
 }
 END_TEST
 
+typedef struct {
+    GMainContext *context;
+    KilnEvent event;
+    GSource *source;  /* (owned) */
+    KilnTimer *timer; /* (owned) */
+    gint calls;       /* (atomic) */
+} Sources;
+
+static void
+count(gpointer data)
+{
+    g_atomic_int_inc(&((Sources *)data)->calls);
+}
+
+static gboolean
+call_count(gpointer data)
+{
+    count(data);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+wait_for(Sources *sources, int calls)
+{
+    while (g_atomic_int_get(&sources->calls) < calls)
+        g_main_context_iteration(sources->context, TRUE);
+}
+
+/* Its descriptor is closed, and the next file has its number, before the loop goes on. */
+static void
+replace(gpointer data)
+{
+    Sources *sources = data;
+    int old = sources->event.fd;
+
+    count(data);
+    kiln_source_free(sources->source);
+    kiln_event_clear(&sources->event);
+    ck_assert(kiln_event_open(&sources->event, NULL));
+    ck_assert_int_eq(sources->event.fd, old);
+    sources->source = kiln_event_source_new(&sources->event, sources->context, replace, sources);
+}
+
+START_TEST(the_context_sleeps_in_its_ring)
+{
+    Sources sources = { .context = g_main_context_new(), .event = KILN_EVENT_NONE };
+    KilnUring *uring = open_ring(sources.context, 0, 8);
+    KilnUring *second = open_ring(sources.context, 0, 8);
+    g_autofree char *dir = kiln_test_dir();
+    g_auto(KilnFd) fd = temporary_file(dir);
+    Request one = { .op.done = note }, two = { .op.done = note };
+    int calls = 0;
+
+    ck_assert(kiln_event_open(&sources.event, NULL));
+    sources.timer = kiln_timer_open(sources.context, count, &sources, NULL);
+    sources.source = kiln_event_source_new(&sources.event, sources.context, replace, &sources);
+    for (unsigned i = 0; i < 20; i++) {
+        kiln_event_set(&sources.event);
+        wait_for(&sources, ++calls);
+        kiln_timer_arm(sources.timer, kiln_clock_ns() + 1000);
+        wait_for(&sources, ++calls);
+    }
+    kiln_uring_fdatasync(uring, &one.op, fd);
+    kiln_uring_fdatasync(second, &two.op, fd);
+    while (!one.done || !two.done)
+        g_main_context_iteration(sources.context, TRUE);
+    ck_assert(!g_main_context_iteration(sources.context, FALSE));
+    kiln_source_free(sources.source);
+    kiln_timer_free(sources.timer);
+    kiln_event_clear(&sources.event);
+    kiln_uring_free(second);
+    kiln_uring_free(uring);
+    g_main_context_unref(sources.context);
+}
+END_TEST
+
+START_TEST(other_threads_wake_it)
+{
+    KilnLoopThread *thread = kiln_loop_thread_new("io");
+    Sources sources = { .context = kiln_loop_thread_context(thread), .event = KILN_EVENT_NONE };
+    KilnUring *uring = open_ring(sources.context, 0, 8);
+    GSource *timeout;
+
+    ck_assert(kiln_loop_thread_start(thread, NULL));
+    for (int i = 0; i < 200; i++) {
+        kiln_call_wait(sources.context, count, &sources);
+        ck_assert_int_eq(g_atomic_int_get(&sources.calls), i + 1);
+    }
+    timeout = g_timeout_source_new(1); /* GLib's own timers are the sleep's time-out */
+    g_source_set_callback(timeout, call_count, &sources, NULL);
+    g_source_attach(timeout, sources.context);
+    while (g_atomic_int_get(&sources.calls) < 201)
+        g_thread_yield();
+    kiln_source_free(timeout);
+    kiln_loop_thread_free(thread);
+    kiln_uring_free(uring);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -166,6 +269,8 @@ make_suite(void)
     tcase_add_loop_test(both, writes_are_read_back, 0, G_N_ELEMENTS(engines));
     tcase_add_loop_test(both, other_operations_and_errors, 0, G_N_ELEMENTS(engines));
     tcase_add_test(both, sockets_wait_and_can_be_cancelled);
+    tcase_add_test(both, the_context_sleeps_in_its_ring);
+    tcase_add_test(both, other_threads_wake_it);
     return suite;
 }
 
