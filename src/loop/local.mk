@@ -4,6 +4,7 @@ libkiln_loop_a_SOURCES = \
 	%D%/coroutine.c %D%/coroutine.h \
 	%D%/event.c %D%/event.h \
 	%D%/fd-source.c %D%/fd-source.h \
+	%D%/polling.c %D%/polling.h \
 	%D%/signal.c %D%/signal.h \
 	%D%/source.c %D%/source.h \
 	%D%/thread.c %D%/thread.h \

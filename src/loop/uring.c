@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "loop/source.h"
+#include "loop/timer.h"
 #include "loop/uring-arms.h"
 #include "loop/uring-pool.h"
 
@@ -40,6 +41,7 @@ struct KilnUring {
     KilnUringOp **done_last;
     gboolean sleeps; /* the context's thread sleeps in the ring */
     KilnUringArms arms;
+    KilnPolling polling;
     unsigned waiting;           /* in the list below */
     KilnUringOp *first;         /* (nullable): no room in the ring yet */
     KilnUringOp **last;         /* where the next one is linked to */
@@ -296,6 +298,36 @@ enter(KilnUring *uring, int timeout_ms)
         (void)poll(NULL, 0, RETRY_MS); /* the kernel is out of memory */
 }
 
+/* Something is in the ring, or the kernel has something to put there. */
+static gboolean
+has_completions(gpointer data)
+{
+    KilnUring *uring = data;
+
+    return io_uring_cq_ready(&uring->ring) > 0 ||
+           (__atomic_load_n(uring->ring.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN) != 0;
+}
+
+/* Looks for a while, then sleeps. */
+static void
+wait(KilnUring *uring, int timeout_ms)
+{
+    uint64_t begin_ns;
+
+    if (!kiln_polling_wanted(&uring->polling)) {
+        enter(uring, timeout_ms);
+        return;
+    }
+    begin_ns = kiln_clock_ns();
+    if (uring->polling.ns > 0)
+        kiln_uring_submit(uring);
+    if (kiln_polling_run(&uring->polling, has_completions, uring))
+        (void)io_uring_get_events(&uring->ring);
+    else
+        enter(uring, timeout_ms);
+    kiln_polling_adjust(&uring->polling, kiln_clock_ns() - begin_ns);
+}
+
 static KilnUring *rings[MAX_RING_FD]; /* (atomic): by descriptor, those that sleep */
 
 static KilnUring *
@@ -330,7 +362,7 @@ sleep_in_ring(GPollFD *fds, guint n, gint timeout_ms)
     pending = uring->done != NULL || kiln_uring_arms_any(&uring->arms);
     /* Without a wait, the kernel is entered if there is something to tell it or to be told. */
     if (!pending && timeout_ms != 0)
-        enter(uring, timeout_ms);
+        wait(uring, timeout_ms);
     else if (io_uring_sq_ready(&uring->ring) > 0)
         enter(uring, 0);
     else
@@ -545,4 +577,25 @@ gboolean
 kiln_uring_is_native(const KilnUring *uring)
 {
     return uring->pool == NULL;
+}
+
+void
+kiln_uring_set_polling(KilnUring *uring, uint64_t max_ns, unsigned grow, unsigned shrink)
+{
+    uring->polling.max_ns = max_ns;
+    uring->polling.grow = grow;
+    uring->polling.shrink = shrink;
+    uring->polling.ns = MIN(uring->polling.ns, max_ns);
+}
+
+void
+kiln_uring_add_poller(KilnUring *uring, const KilnPoller *poller)
+{
+    kiln_polling_add(&uring->polling, poller);
+}
+
+void
+kiln_uring_remove_poller(KilnUring *uring, gpointer data)
+{
+    kiln_polling_remove(&uring->polling, data);
 }

@@ -19,6 +19,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "loop/polling.h"
+
 typedef struct KilnUring KilnUring;
 typedef struct KilnUringOp KilnUringOp;
 
@@ -105,6 +107,20 @@ void kiln_uring_cancel(KilnUring *uring, KilnUringOp *op, KilnUringOp *target);
  */
 void kiln_uring_add_file(KilnUring *uring, int fd);
 void kiln_uring_remove_file(KilnUring *uring, int fd);
+
+/**
+ * kiln_uring_set_polling:
+ * @max_ns: how long the thread looks for work at most before it sleeps; 0: not at all.  The start
+ *   value is 0
+ * @grow, @shrink: of <poll>; 0 is the default
+ *
+ * Only a thread that sleeps in its ring looks.
+ */
+void kiln_uring_set_polling(KilnUring *uring, uint64_t max_ns, unsigned grow, unsigned shrink);
+
+/* What the thread asks while it looks, besides its descriptors; not from inside a poller. */
+void kiln_uring_add_poller(KilnUring *uring, const KilnPoller *poller);
+void kiln_uring_remove_poller(KilnUring *uring, gpointer data);
 
 /* Submits now what is queued. */
 void kiln_uring_submit(KilnUring *uring);

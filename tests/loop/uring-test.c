@@ -260,6 +260,101 @@ START_TEST(other_threads_wake_it)
 }
 END_TEST
 
+START_TEST(looking_adapts)
+{
+    KilnPolling polling = { .max_ns = 32768, .processors = 2 };
+
+    ck_assert(kiln_polling_wanted(&polling));
+    kiln_polling_adjust(&polling, 20000); /* would have been found: begins to grow */
+    ck_assert_uint_eq(polling.ns, 4000);
+    for (unsigned i = 0; i < 10; i++)
+        kiln_polling_adjust(&polling, polling.ns + 1);
+    ck_assert_uint_eq(polling.ns, 32768);
+    kiln_polling_adjust(&polling, 100); /* was found */
+    ck_assert_uint_eq(polling.ns, 32768);
+    polling.shrink = 2;
+    kiln_polling_adjust(&polling, 1000000);
+    ck_assert_uint_eq(polling.ns, 16384);
+    polling.shrink = 0;
+    kiln_polling_adjust(&polling, 1000000);
+    ck_assert_uint_eq(polling.ns, 0);
+    polling.processors = 1;
+    ck_assert(!kiln_polling_wanted(&polling));
+}
+END_TEST
+
+typedef struct {
+    unsigned begun, asked, ended;
+} Looks;
+
+static gboolean
+third_time(gpointer data)
+{
+    return ++((Looks *)data)->asked == 3;
+}
+
+static void
+begin_looking(gpointer data)
+{
+    ((Looks *)data)->begun++;
+}
+
+static gboolean
+end_looking(gpointer data)
+{
+    ((Looks *)data)->ended++;
+    return FALSE;
+}
+
+static gboolean
+never(gpointer data)
+{
+    return FALSE;
+}
+
+START_TEST(pollers_are_asked)
+{
+    Looks looks = { 0 };
+    KilnPolling polling = { .max_ns = G_GUINT64_CONSTANT(60000000000),
+                            .ns = G_GUINT64_CONSTANT(60000000000) };
+    const KilnPoller poller = { third_time, begin_looking, end_looking, &looks };
+
+    kiln_polling_add(&polling, &poller);
+    ck_assert(kiln_polling_run(&polling, never, NULL));
+    ck_assert_uint_eq(looks.begun, 1);
+    ck_assert_uint_eq(looks.asked, 3);
+    ck_assert_uint_eq(looks.ended, 1);
+    kiln_polling_remove(&polling, &looks);
+    polling.ns = 1000;
+    ck_assert(!kiln_polling_run(&polling, never, NULL));
+    ck_assert_uint_eq(looks.asked, 3);
+}
+END_TEST
+
+/* All that works when the thread sleeps works when it looks, too. */
+START_TEST(a_looking_thread_misses_nothing)
+{
+    KilnLoopThread *thread = kiln_loop_thread_new("io");
+    Sources sources = { .context = kiln_loop_thread_context(thread), .event = KILN_EVENT_NONE };
+    KilnUring *uring = open_ring(sources.context, 0, 8);
+
+    kiln_uring_set_polling(uring, 10000000, 0, 2);
+    ck_assert(kiln_event_open(&sources.event, NULL));
+    sources.source = kiln_event_source_new(&sources.event, sources.context, count, &sources);
+    ck_assert(kiln_loop_thread_start(thread, NULL));
+    for (int i = 0; i < 300; i++) {
+        kiln_event_set(&sources.event);
+        while (g_atomic_int_get(&sources.calls) <= i)
+            g_thread_yield();
+    }
+    kiln_loop_thread_stop(thread);
+    kiln_source_free(sources.source);
+    kiln_event_clear(&sources.event);
+    kiln_uring_free(uring);
+    kiln_loop_thread_free(thread);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -271,6 +366,9 @@ make_suite(void)
     tcase_add_test(both, sockets_wait_and_can_be_cancelled);
     tcase_add_test(both, the_context_sleeps_in_its_ring);
     tcase_add_test(both, other_threads_wake_it);
+    tcase_add_test(both, looking_adapts);
+    tcase_add_test(both, pollers_are_asked);
+    tcase_add_test(both, a_looking_thread_misses_nothing);
     return suite;
 }
 
