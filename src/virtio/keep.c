@@ -213,9 +213,6 @@ queue_post_load(void *object, GError **error)
     queue->kept_room = queue->kept_length;
     queue->kept_read = queue->kept_new = 0;
     queue->in_flight = 0;
-    if (queue->regs.size > queue->max_size)
-        return kiln_error_set(error, KILN_ERROR_INVALID, "queue %u has %u descriptors, not %u",
-                              queue->index, queue->max_size, queue->regs.size);
     if (!count_kept(queue)) {
         queue->n_kept = queue->slots_popped = queue->kept_length = 0;
         return kiln_error_set(error, KILN_ERROR_INVALID,
@@ -224,8 +221,9 @@ queue_post_load(void *object, GError **error)
     return TRUE;
 }
 
+/* As the driver wrote them: what a queue cannot be is found when it starts. */
 static const KilnStateField regs_fields[] = {
-    KILN_STATE_RANGE(KilnVirtqueueRegs, size, 1, 0, KILN_VIRTQUEUE_MAX_SIZE),
+    KILN_STATE(KilnVirtqueueRegs, size, 1),
     KILN_STATE(KilnVirtqueueRegs, enabled, 1),
     KILN_STATE(KilnVirtqueueRegs, desc, 1),
     KILN_STATE(KilnVirtqueueRegs, driver, 1),
