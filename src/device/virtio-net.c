@@ -166,6 +166,16 @@ pair_detach(NetPair *pair)
     pair->attached = FALSE;
 }
 
+/* A vhost-user peer hears which pairs are used; one that does not take it will be lost. */
+static void
+enable_pair(KilnVhost *vhost, const NetPair *pair, gboolean enabled)
+{
+    if (kiln_virtqueue_started(pair->rx) && kiln_virtqueue_started(pair->tx)) {
+        (void)vhost->ops->enable(vhost, 2 * pair->index, enabled, NULL);
+        (void)vhost->ops->enable(vhost, 2 * pair->index + 1, enabled, NULL);
+    }
+}
+
 void
 kiln_virtio_net_set_active(VirtioNet *net, uint16_t n_pairs)
 {
@@ -176,8 +186,7 @@ kiln_virtio_net_set_active(VirtioNet *net, uint16_t n_pairs)
 
         if (net->n_handed > 0) {
             if (net->vhost_user)
-                for (unsigned queue = 2 * i; queue < 2 * i + 2; queue++)
-                    (void)net->vhosts[0]->ops->enable(net->vhosts[0], queue, i < n_pairs, NULL);
+                enable_pair(net->vhosts[0], pair, i < n_pairs);
         } else if (i < n_pairs) {
             pair_attach(pair);
             pair_run(pair, G_IO_IN | G_IO_OUT);
@@ -548,7 +557,8 @@ open_kernel_peers(VirtioNet *net, int *fds, GError **error)
             return FALSE;
         net->n_vhosts = i + 1;
     }
-    return TRUE;
+    /* what passes in the kernel is counted there */
+    return net->netdev->host_name == NULL || kiln_netdev_count_outside(net->netdev, error);
 }
 
 static gboolean
@@ -604,6 +614,14 @@ on_link(gboolean up G_GNUC_UNUSED, gpointer data)
     kiln_event_set(&net->changed);
 }
 
+/* Those that no peer has taken over. */
+static void
+close_fds(const KilnVirtioNetOptions *options)
+{
+    for (unsigned i = 0; options->vhost_fds != NULL && i < MAX(options->n_pairs, 1); i++)
+        kiln_fd_clear(&options->vhost_fds[i]);
+}
+
 KilnVirtioDevice *
 kiln_virtio_net_new(const KilnVirtioNetOptions *options, GError **error)
 {
@@ -615,6 +633,7 @@ kiln_virtio_net_new(const KilnVirtioNetOptions *options, GError **error)
         kiln_error_set(error, KILN_ERROR_INVALID,
                        "interface '%s': %u queue pairs on a backend of %u, MTU %u", options->id,
                        options->n_pairs, options->netdev->n_queues, options->mtu);
+        close_fds(options);
         kiln_netdev_free(options->netdev);
         return NULL;
     }
@@ -625,6 +644,7 @@ kiln_virtio_net_new(const KilnVirtioNetOptions *options, GError **error)
            mask_features(net, error);
     if (!good) {
         g_prefix_error(error, "interface '%s': ", options->id);
+        close_fds(options);
         net_free(&net->base);
         return NULL;
     }

@@ -3,6 +3,10 @@
 check_PROGRAMS += tests/device/virtio-net-test
 TESTS += tests/device/virtio-net-test
 tests_device_virtio_net_test_SOURCES = tests/device/virtio-net-test.c
+check_PROGRAMS += tests/device/virtio-net-vhost-test
+TESTS += tests/device/virtio-net-vhost-test
+tests_device_virtio_net_vhost_test_SOURCES = tests/device/virtio-net-vhost-test.c \
+	tests/lib/vhost-user-peer.c tests/lib/vhost-user-peer.h
 
 device_tests = tests/device/chipset-test \
 	tests/device/clock-test \

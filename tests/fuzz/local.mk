@@ -18,6 +18,11 @@ TESTS += $(fuzz_targets)
 endif
 check_PROGRAMS += $(fuzz_targets)
 
+fuzz_targets += tests/fuzz/virtio-net-fuzz
+tests_fuzz_virtio_net_fuzz_SOURCES = tests/fuzz/virtio-net-fuzz.c $(FUZZ_MAIN)
+tests_fuzz_virtio_net_fuzz_LDFLAGS = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/corpus/virtio-net
+
 fuzz_targets += tests/fuzz/state-reader-fuzz
 tests_fuzz_state_reader_fuzz_SOURCES = tests/fuzz/state-reader-fuzz.c \
 	tests/lib/state-sample.c tests/lib/state-sample.h $(FUZZ_MAIN)
