@@ -26,6 +26,7 @@ libkiln_device_a_SOURCES = \
 	%D%/virtio-vsock-event.c %D%/virtio-vsock-event.h \
 	%D%/virtio-vsock-host.c %D%/virtio-vsock-host.h \
 	%D%/virtio-vsock-kernel.c %D%/virtio-vsock-kernel.h \
+	%D%/virtio-vsock-packet.c %D%/virtio-vsock-packet.h \
 	%D%/virtiofsd.c %D%/virtiofsd.h
 
 # Small paravirtual devices.
