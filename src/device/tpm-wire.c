@@ -304,7 +304,8 @@ kiln_tpm_wire_set_blob(KilnTpmWire *wire, uint32_t type, const uint8_t *bytes, u
     kiln_tpm_put32(request + 4, flags);
     kiln_tpm_put32(request + 8, type);
     kiln_tpm_put32(request + 12, length);
-    memcpy(request + 16, bytes, length);
+    if (length > 0)
+        memcpy(request + 16, bytes, length);
     failed = send_all(wire->control, request, 16 + (size_t)length, -1, timeout_ms);
     if (failed == 0)
         failed = receive_all(wire->control, result, sizeof result, timeout_ms);
