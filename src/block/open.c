@@ -180,6 +180,7 @@ open_format(const KilnBlockOptions *options, unsigned depth, GError **error)
             .path = options->path,
             .child = end,
             .open_backing = open_backing,
+            .ask_backing = options->backing_given,
             .open_data = open_data,
             .opener_data = (gpointer)options,
             .depth = depth,

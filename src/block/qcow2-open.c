@@ -160,7 +160,7 @@ open_backing(Opening *opening)
     const char *format = header->backing_format != NULL ? header->backing_format : "raw";
     GError *failure = NULL;
 
-    if (header->backing_name == NULL)
+    if (header->backing_name == NULL && !options->ask_backing)
         return TRUE;
     if (options->depth + 1 >= KILN_QCOW2_MAX_DEPTH)
         return kiln_error_set(opening->error, KILN_ERROR_INVALID,

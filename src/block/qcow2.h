@@ -19,8 +19,8 @@ enum { KILN_QCOW2_MAX_DEPTH = 200 }; /* images in a chain; more are taken for a 
 
 /**
  * KilnQcow2Opener:
- * @name: what the image says: a path (relative to the image's own directory unless it begins with
- *   '/') or an URL, or "json:…"; hostile
+ * @name: (nullable): what the image says, NULL if nothing: a path (relative to the image's own
+ *   directory unless it begins with '/') or an URL, or "json:…"; hostile
  * @format: what the image says: "raw", "qcow2" or any other text, hostile; "raw" where it says
  *   nothing (contents are never probed)
  * @depth: for the options of a qcow2 that is opened there
@@ -41,6 +41,7 @@ typedef KilnBlock *(*KilnQcow2Opener)(const char *name, const char *format, unsi
  *   -ENOSPC or what the child says), a read past its end gives zeroes: its ops->submit is called,
  *   not kiln_block_submit().  Taken over also when opening fails
  * @open_backing: (nullable): NULL: an image that has a backing image is refused
+ * @ask_backing: @open_backing is called even if the image names no backing image
  * @open_data: (nullable): for an external data file; NULL: such an image is refused
  * @opener_data: given to both
  * @depth: 0 for the topmost image, else what the opener was given
@@ -58,6 +59,7 @@ typedef struct {
     const char *path;
     KilnBlock *child;
     KilnQcow2Opener open_backing;
+    gboolean ask_backing;
     KilnQcow2Opener open_data;
     gpointer opener_data;
     unsigned depth;

@@ -523,6 +523,7 @@ main(int argc, char **argv)
     block = open_image(&tool, path, tool.format, tool.read_only, 0, &tool.top, &error);
     if (block == NULL) {
         printf("%s\n", error->message);
+        g_free(tool.directory);
         return 2;
     }
     while (*arguments != NULL && result == 0) {
