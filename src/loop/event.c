@@ -80,6 +80,6 @@ kiln_event_source_new(KilnEvent *event, GMainContext *context, KilnEventFunc fun
     source->func = func;
     source->data = data;
     g_source_add_unix_fd(base, event->fd, G_IO_IN);
-    g_source_attach(base, context);
+    kiln_source_attach(base, context);
     return base;
 }

@@ -86,7 +86,7 @@ kiln_fd_source_new(GMainContext *context, int fd, GIOCondition condition, KilnFd
     source->data = data;
     kiln_mutex_init(&source->mutex);
     kiln_fd_source_set_condition(base, condition);
-    g_source_attach(base, context);
+    kiln_source_attach(base, context);
     return base;
 }
 

@@ -2,6 +2,13 @@
 /* See source.h. */
 #include "loop/source.h"
 
+void
+kiln_source_attach(GSource *source, GMainContext *context)
+{
+    g_source_set_can_recurse(source, TRUE);
+    g_source_attach(source, context);
+}
+
 static guint generation; /* (atomic) */
 
 guint

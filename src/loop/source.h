@@ -6,6 +6,16 @@
 #include <glib.h>
 
 /**
+ * kiln_source_attach:
+ * @context: (nullable): NULL is the default context
+ *
+ * As g_source_attach(), for a source whose callback may be called again if it runs the loop itself.
+ * GLib takes the descriptors of any other one out of the poll for each call, and wakes itself up
+ * twice for that: three system calls, and a turn of the loop that finds nothing.
+ */
+void kiln_source_attach(GSource *source, GMainContext *context);
+
+/**
  * kiln_source_free:
  * @source: (nullable) (transfer full): taken out of its context and given up
  *

@@ -66,7 +66,7 @@ kiln_timer_open(GMainContext *context, KilnTimerFunc func, gpointer data, GError
     timer->source = g_source_new(&timer_funcs, sizeof(TimerSource));
     ((TimerSource *)timer->source)->timer = timer;
     g_source_add_unix_fd(timer->source, timer->fd, G_IO_IN);
-    g_source_attach(timer->source, context);
+    kiln_source_attach(timer->source, context);
     return timer;
 }
 

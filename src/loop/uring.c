@@ -233,7 +233,7 @@ uring_prepare(GSource *base, gint *timeout_ms)
 
     *timeout_ms = -1;
     if (uring->pool != NULL)
-        return FALSE;
+        return uring->done != NULL;
     if (!uring->sleeps) {
         kiln_uring_submit(uring);
         if (io_uring_sq_ready(&uring->ring) > 0)
@@ -249,9 +249,18 @@ uring_check(GSource *base)
     KilnUring *uring = ((UringSource *)base)->uring;
 
     if (uring->pool != NULL)
-        return kiln_uring_pool_ready(uring->pool);
+        return uring->done != NULL || kiln_uring_pool_ready(uring->pool);
     drain(uring);
     return uring->done != NULL;
+}
+
+/* Behind what is left of an earlier turn. */
+static void
+take_from_pool(KilnUring *uring)
+{
+    *uring->done_last = kiln_uring_pool_take(uring->pool);
+    while (*uring->done_last != NULL)
+        uring->done_last = &(*uring->done_last)->next;
 }
 
 /* What is done meanwhile is for the next turn of the loop, so that other sources have theirs. */
@@ -259,18 +268,21 @@ static gboolean
 uring_dispatch(GSource *base, GSourceFunc func, gpointer data)
 {
     KilnUring *uring = ((UringSource *)base)->uring;
-    KilnUringOp *op = uring->done;
+    unsigned n = 0;
 
     if (uring->pool != NULL)
-        op = kiln_uring_pool_take(uring->pool);
-    uring->done = NULL;
-    uring->done_last = &uring->done;
-    while (op != NULL) {
-        KilnUringOp *next = op->next;
+        take_from_pool(uring);
+    for (const KilnUringOp *op = uring->done; op != NULL; op = op->next)
+        n++;
+    /* One at a time, since a callback may run the loop until another operation is done. */
+    for (; n > 0 && uring->done != NULL; n--) {
+        KilnUringOp *op = uring->done;
 
+        uring->done = op->next;
+        if (uring->done == NULL)
+            uring->done_last = &uring->done;
         uring->in_flight--;
         op->done(op, op->result);
-        op = next;
     }
     if (uring->pool == NULL)
         fill_from_list(uring);
@@ -399,9 +411,7 @@ attach(KilnUring *uring, GMainContext *context, int fd)
     uring->source = g_source_new(&uring_funcs, sizeof(UringSource));
     ((UringSource *)uring->source)->uring = uring;
     g_source_add_unix_fd(uring->source, fd, G_IO_IN);
-    /* Else GLib wakes itself up before and after each dispatch: four system calls. */
-    g_source_set_can_recurse(uring->source, TRUE);
-    g_source_attach(uring->source, context);
+    kiln_source_attach(uring->source, context);
     if (can_sleep(uring, context)) {
         uring->sleeps = TRUE;
         uring->context = g_main_context_ref(context);
