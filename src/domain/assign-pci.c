@@ -101,6 +101,18 @@ needs_slot(const char *element, const void *device)
         return TRUE;
     if (strcmp(element, "memballoon") == 0)
         return ((const KilnMemballoon *)device)->model != KILN_MEMBALLOON_MODEL_NONE;
+    if (strcmp(element, "watchdog") == 0)
+        return ((const KilnWatchdog *)device)->model == KILN_WATCHDOG_MODEL_I6300ESB;
+    if (strcmp(element, "input") == 0)
+        return ((const KilnInput *)device)->bus == KILN_INPUT_BUS_VIRTIO;
+    if (strcmp(element, "hostdev") == 0)
+        return ((const KilnHostdev *)device)->type == KILN_HOSTDEV_TYPE_PCI;
+    if (strcmp(element, "memory") == 0) {
+        const KilnMemoryDevice *memory = device;
+
+        return memory->model == KILN_MEMORY_DEVICE_MODEL_VIRTIO_MEM ||
+               memory->model == KILN_MEMORY_DEVICE_MODEL_VIRTIO_PMEM;
+    }
     if (strcmp(element, "controller") == 0) {
         const KilnController *controller = device;
 

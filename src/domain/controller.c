@@ -96,7 +96,7 @@ static const KilnField controller_driver_fields[] = {
     KILN_FIELD_UINT(KilnControllerDriver, max_sectors, "@max_sectors", 0, G_MAXUINT32),
     KILN_FIELD_SWITCH(KilnControllerDriver, ioeventfd, "@ioeventfd", ONOFF),
     KILN_FIELD_UINT(KilnControllerDriver, iothread, "@iothread", 0, G_MAXUINT32),
-    KILN_FIELD_EMBED(KilnControllerDriver, virtio, "", &kiln_virtio_options_struct),
+    KILN_FIELD_EMBED(KilnControllerDriver, virtio, "", &kiln_virtio_driver_struct),
     KILN_FIELD_END,
 };
 

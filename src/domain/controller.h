@@ -5,7 +5,7 @@
 
 #include "domain/address.h"
 #include "domain/family.h"
-#include "domain/virtio-options.h"
+#include "domain/virtio-driver.h"
 
 typedef enum {
     KILN_CONTROLLER_TYPE_ABSENT,
@@ -121,7 +121,7 @@ typedef struct {
     KilnUint max_sectors; /* of 512 bytes */
     KilnSwitch ioeventfd;
     KilnUint iothread;
-    KilnVirtioOptions virtio;
+    KilnVirtioDriver virtio;
 } KilnControllerDriver;
 
 typedef struct {

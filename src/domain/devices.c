@@ -80,7 +80,7 @@ static const Family families[] = {
     FAMILY_WITHOUT_INFO("graphics", graphics, KilnGraphics, graphics, 0),
     FAMILY("video", videos, KilnVideo, video, 0),
     FAMILY("hostdev", hostdevs, KilnHostdev, hostdev, 0),
-    FAMILY("watchdog", watchdogs, KilnWatchdog, watchdog, 0),
+    FAMILY("watchdog", watchdogs, KilnWatchdog, watchdog, 1),
     FAMILY("memballoon", memballoons, KilnMemballoon, memballoon, 1),
     FAMILY("rng", rngs, KilnRng, rng, 0),
     FAMILY("panic", panics, KilnPanic, panic, 0),

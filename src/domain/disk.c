@@ -104,7 +104,7 @@ static const KilnField disk_driver_fields[] = {
     KILN_FIELD_ENUM(KilnDiskDriver, detect_zeroes, "@detect_zeroes", kiln_disk_detect_zeroes_names),
     KILN_FIELD_UINT(KilnDiskDriver, queues, "@queues", 1, G_MAXUINT32),
     KILN_FIELD_UINT(KilnDiskDriver, queue_size, "@queue_size", 1, G_MAXUINT32),
-    KILN_FIELD_EMBED(KilnDiskDriver, virtio, "", &kiln_virtio_options_struct),
+    KILN_FIELD_EMBED(KilnDiskDriver, virtio, "", &kiln_virtio_driver_struct),
     KILN_FIELD_CUSTOM(KilnDiskDriver, metadata_cache_max, "metadata_cache/max_size",
                       &kiln_bytes_ops),
     KILN_FIELD_END,

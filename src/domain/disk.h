@@ -6,7 +6,7 @@
 #include "domain/address.h"
 #include "domain/disk-source.h"
 #include "domain/family.h"
-#include "domain/virtio-options.h"
+#include "domain/virtio-driver.h"
 
 typedef enum {
     KILN_DISK_DEVICE_DISK,
@@ -181,7 +181,7 @@ typedef struct {
     KilnDiskDetectZeroes detect_zeroes;
     KilnUint queues;
     KilnUint queue_size; /* descriptors */
-    KilnVirtioOptions virtio;
+    KilnVirtioDriver virtio;
     KilnUint metadata_cache_max; /* bytes */
 } KilnDiskDriver;
 

@@ -92,7 +92,7 @@ static const KilnField filesystem_fields[] = {
     KILN_FIELD_ENUM(KilnFilesystem, write_policy, "driver@wrpolicy",
                     kiln_filesystem_write_policy_names),
     KILN_FIELD_UINT(KilnFilesystem, queue, "driver@queue", 0, G_MAXUINT32),
-    KILN_FIELD_EMBED(KilnFilesystem, virtio, "driver", &kiln_virtio_options_struct),
+    KILN_FIELD_EMBED(KilnFilesystem, virtio, "driver", &kiln_virtio_driver_struct),
     KILN_FIELD_EMBED(KilnFilesystem, binary, "binary", &filesystem_binary_struct,
                      .only = KILN_ONLY(KILN_FILESYSTEM_TYPE_MOUNT)),
     KILN_FIELD_STRING(KilnFilesystem, source_dir, "source@dir",

@@ -6,7 +6,7 @@
 #include "domain/address.h"
 #include "domain/disk.h"
 #include "domain/family.h"
-#include "domain/virtio-options.h"
+#include "domain/virtio-driver.h"
 
 typedef enum {
     KILN_FILESYSTEM_TYPE_MOUNT,
@@ -103,7 +103,7 @@ typedef struct {
     KilnDiskFormat format;
     KilnFilesystemWritePolicy write_policy;
     KilnUint queue; /* descriptors */
-    KilnVirtioOptions virtio;
+    KilnVirtioDriver virtio;
     KilnFilesystemBinary binary;
     char *source_dir;    /* (owned) (nullable) */
     char *source_socket; /* (owned) (nullable) of a virtiofsd that runs already */

@@ -48,7 +48,7 @@ static const KilnField input_fields[] = {
                             KILN_ONLY(KILN_INPUT_TYPE_KEYBOARD) |
                             KILN_ONLY(KILN_INPUT_TYPE_PASSTHROUGH)),
     KILN_FIELD_ENUM(KilnInput, model, "@model", kiln_virtio_model_names),
-    KILN_FIELD_EMBED(KilnInput, virtio, "driver", &kiln_virtio_options_struct),
+    KILN_FIELD_EMBED(KilnInput, virtio, "driver", &kiln_virtio_driver_struct),
     KILN_FIELD_STRING(KilnInput, evdev, "source@evdev",
                       .only = KILN_ONLY(KILN_INPUT_TYPE_PASSTHROUGH), .flags = KILN_FIELD_REQUIRED,
                       .rule = &kiln_path_rule),

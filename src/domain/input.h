@@ -5,7 +5,7 @@
 
 #include "domain/address.h"
 #include "domain/family.h"
-#include "domain/virtio-options.h"
+#include "domain/virtio-driver.h"
 
 typedef enum {
     KILN_INPUT_TYPE_ABSENT,
@@ -51,7 +51,7 @@ typedef struct {
     KilnInputType type;
     KilnInputBus bus;
     KilnVirtioModel model;
-    KilnVirtioOptions virtio;
+    KilnVirtioDriver virtio;
     char *evdev;      /* (owned) (nullable) device of the host */
     char *source_dev; /* (owned) (nullable) device of the host */
     KilnInputGrab grab;

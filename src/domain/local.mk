@@ -2,7 +2,10 @@ noinst_LIBRARIES += libkiln-domain.a
 libkiln_domain_a_SOURCES = \
 	%D%/address.c %D%/address.h \
 	%D%/assign.c %D%/assign.h \
+	%D%/assign-alias.c \
+	%D%/assign-devices.c \
 	%D%/assign-pci.c \
+	%D%/assign-virtio-serial.c \
 	%D%/char-source.c %D%/char-source.h \
 	%D%/chardev.c %D%/chardev.h \
 	%D%/clock.c %D%/clock.h \
@@ -32,6 +35,12 @@ libkiln_domain_a_SOURCES = \
 	%D%/panic.c %D%/panic.h \
 	%D%/rng.c %D%/rng.h \
 	%D%/rules.c %D%/rules.h \
+	%D%/rules-char.c \
+	%D%/rules-devices.c \
+	%D%/rules-disk.c \
+	%D%/rules-guest.c \
+	%D%/rules-net.c \
+	%D%/rules-tables.h \
 	%D%/seclabel.c %D%/seclabel.h \
 	%D%/shmem.c %D%/shmem.h \
 	%D%/sysinfo.c %D%/sysinfo.h \
@@ -41,7 +50,7 @@ libkiln_domain_a_SOURCES = \
 	%D%/unix-socket.c %D%/unix-socket.h \
 	%D%/validate.c \
 	%D%/video.c %D%/video.h \
-	%D%/virtio-options.c %D%/virtio-options.h \
+	%D%/virtio-driver.c %D%/virtio-driver.h \
 	%D%/vsock.c %D%/vsock.h \
 	%D%/watchdog.c %D%/watchdog.h \
 	%D%/xml.c %D%/xml.h \

@@ -15,7 +15,7 @@ static const KilnField memballoon_fields[] = {
     KILN_FIELD_SWITCH(KilnMemballoon, autodeflate, "@autodeflate", ONOFF),
     KILN_FIELD_SWITCH(KilnMemballoon, free_page_reporting, "@freePageReporting", ONOFF),
     KILN_FIELD_UINT(KilnMemballoon, stats_period_s, "stats@period", 0, G_MAXUINT32),
-    KILN_FIELD_EMBED(KilnMemballoon, virtio, "driver", &kiln_virtio_options_struct),
+    KILN_FIELD_EMBED(KilnMemballoon, virtio, "driver", &kiln_virtio_driver_struct),
     KILN_FIELD_EMBED(KilnMemballoon, info, "", &kiln_device_info_struct),
     KILN_FIELD_END,
 };

@@ -5,7 +5,7 @@
 
 #include "domain/address.h"
 #include "domain/family.h"
-#include "domain/virtio-options.h"
+#include "domain/virtio-driver.h"
 
 typedef enum {
     KILN_MEMBALLOON_MODEL_ABSENT,
@@ -24,7 +24,7 @@ typedef struct {
     KilnSwitch autodeflate; /* gives memory back to a guest that runs out of it */
     KilnSwitch free_page_reporting;
     KilnUint stats_period_s; /* how often the guest reports; 0 is never */
-    KilnVirtioOptions virtio;
+    KilnVirtioDriver virtio;
     KilnDeviceInfo info;
 } KilnMemballoon;
 

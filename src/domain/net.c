@@ -154,7 +154,7 @@ static const KilnField net_driver_options_fields[] = {
     KILN_FIELD_SWITCH(KilnNetDriverOptions, event_idx, "@event_idx", ONOFF),
     KILN_FIELD_SWITCH(KilnNetDriverOptions, rss, "@rss", ONOFF),
     KILN_FIELD_SWITCH(KilnNetDriverOptions, rss_hash_report, "@rss_hash_report", ONOFF),
-    KILN_FIELD_EMBED(KilnNetDriverOptions, virtio, "", &kiln_virtio_options_struct),
+    KILN_FIELD_EMBED(KilnNetDriverOptions, virtio, "", &kiln_virtio_driver_struct),
     KILN_FIELD_EMBED(KilnNetDriverOptions, host, "host", &net_offloads_struct),
     KILN_FIELD_EMBED(KilnNetDriverOptions, guest, "guest", &net_guest_offloads_struct),
     KILN_FIELD_END,

@@ -7,7 +7,7 @@
 #include "domain/family.h"
 #include "domain/net-options.h"
 #include "domain/unix-socket.h"
-#include "domain/virtio-options.h"
+#include "domain/virtio-driver.h"
 
 typedef enum {
     KILN_NET_TYPE_ABSENT,
@@ -155,7 +155,7 @@ typedef struct {
     KilnSwitch event_idx;
     KilnSwitch rss;
     KilnSwitch rss_hash_report;
-    KilnVirtioOptions virtio;
+    KilnVirtioDriver virtio;
     KilnNetOffloads host;
     KilnNetGuestOffloads guest;
 } KilnNetDriverOptions;

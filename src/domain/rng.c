@@ -29,7 +29,7 @@ static const KilnField rng_fields[] = {
                     .flags = KILN_FIELD_REQUIRED),
     KILN_FIELD_EMBED(KilnRng, backend, "backend", &rng_backend_struct,
                      .flags = KILN_FIELD_REQUIRED),
-    KILN_FIELD_EMBED(KilnRng, virtio, "driver", &kiln_virtio_options_struct),
+    KILN_FIELD_EMBED(KilnRng, virtio, "driver", &kiln_virtio_driver_struct),
     KILN_FIELD_UINT(KilnRng, rate_bytes, "rate@bytes", 1, G_MAXUINT32,
                     .flags = KILN_FIELD_REQUIRED),
     KILN_FIELD_UINT(KilnRng, rate_period_ms, "rate@period", 1, G_MAXUINT32),

@@ -6,7 +6,7 @@
 #include "domain/address.h"
 #include "domain/chardev.h"
 #include "domain/family.h"
-#include "domain/virtio-options.h"
+#include "domain/virtio-driver.h"
 
 typedef enum {
     KILN_RNG_BACKEND_MODEL_RANDOM,
@@ -27,7 +27,7 @@ typedef struct {
     KilnXmlPlace place;
     KilnVirtioModel model;
     KilnRngBackend backend;
-    KilnVirtioOptions virtio;
+    KilnVirtioDriver virtio;
     KilnUint rate_bytes; /* per period */
     KilnUint rate_period_ms;
     KilnDeviceInfo info;

@@ -52,7 +52,7 @@ static const KilnField video_fields[] = {
     KILN_FIELD_CUSTOM(KilnVideo, place, "", &kiln_place_ops),
     KILN_FIELD_ENUM(KilnVideo, driver, "driver@name", kiln_video_driver_names),
     KILN_FIELD_ENUM(KilnVideo, vgaconf, "driver@vgaconf", kiln_video_vgaconf_names),
-    KILN_FIELD_EMBED(KilnVideo, virtio, "driver", &kiln_virtio_options_struct),
+    KILN_FIELD_EMBED(KilnVideo, virtio, "driver", &kiln_virtio_driver_struct),
     KILN_FIELD_EMBED(KilnVideo, model, "model", &video_model_struct),
     KILN_FIELD_EMBED(KilnVideo, info, "", &kiln_device_info_struct),
     KILN_FIELD_END,

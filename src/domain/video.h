@@ -5,7 +5,7 @@
 
 #include "domain/address.h"
 #include "domain/family.h"
-#include "domain/virtio-options.h"
+#include "domain/virtio-driver.h"
 
 typedef enum {
     KILN_VIDEO_DRIVER_ABSENT,
@@ -60,7 +60,7 @@ typedef struct {
     KilnXmlPlace place;
     KilnVideoDriver driver;
     KilnVideoVgaconf vgaconf;
-    KilnVirtioOptions virtio;
+    KilnVirtioDriver virtio;
     KilnVideoModel model;
     KilnDeviceInfo info;
 } KilnVideo;

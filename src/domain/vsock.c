@@ -16,7 +16,7 @@ static const KilnField vsock_fields[] = {
     KILN_FIELD_ENUM(KilnVsock, model, "@model", kiln_virtio_model_names),
     KILN_FIELD_SWITCH(KilnVsock, cid_auto, "cid@auto", YESNO),
     KILN_FIELD_UINT(KilnVsock, cid, "cid@address", 3, G_MAXUINT32),
-    KILN_FIELD_EMBED(KilnVsock, virtio, "driver", &kiln_virtio_options_struct),
+    KILN_FIELD_EMBED(KilnVsock, virtio, "driver", &kiln_virtio_driver_struct),
     KILN_FIELD_EMBED(KilnVsock, info, "", &kiln_device_info_struct),
     KILN_FIELD_END,
 };

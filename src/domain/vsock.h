@@ -5,14 +5,14 @@
 
 #include "domain/address.h"
 #include "domain/family.h"
-#include "domain/virtio-options.h"
+#include "domain/virtio-driver.h"
 
 typedef struct {
     KilnXmlPlace place;
     KilnVirtioModel model;
     KilnSwitch cid_auto; /* the host chooses a context id at each start */
     KilnUint cid;        /* the guest's context id; 0 to 2 are reserved */
-    KilnVirtioOptions virtio;
+    KilnVirtioDriver virtio;
     KilnDeviceInfo info;
 } KilnVsock;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "domain/virtio-options.h"
+#include "domain/virtio-driver.h"
 
 const char *const kiln_virtio_model_names[KILN_N_VIRTIO_MODEL] = {
     [KILN_VIRTIO_MODEL_VIRTIO] = "virtio",
@@ -8,14 +8,14 @@ const char *const kiln_virtio_model_names[KILN_N_VIRTIO_MODEL] = {
 };
 
 static const KilnField virtio_options_fields[] = {
-    KILN_FIELD_SWITCH(KilnVirtioOptions, iommu, "@iommu", ONOFF),
-    KILN_FIELD_SWITCH(KilnVirtioOptions, ats, "@ats", ONOFF),
-    KILN_FIELD_SWITCH(KilnVirtioOptions, packed, "@packed", ONOFF),
-    KILN_FIELD_SWITCH(KilnVirtioOptions, page_per_vq, "@page_per_vq", ONOFF),
+    KILN_FIELD_SWITCH(KilnVirtioDriver, iommu, "@iommu", ONOFF),
+    KILN_FIELD_SWITCH(KilnVirtioDriver, ats, "@ats", ONOFF),
+    KILN_FIELD_SWITCH(KilnVirtioDriver, packed, "@packed", ONOFF),
+    KILN_FIELD_SWITCH(KilnVirtioDriver, page_per_vq, "@page_per_vq", ONOFF),
     KILN_FIELD_END,
 };
 
-const KilnStruct kiln_virtio_options_struct = {
-    .size = sizeof(KilnVirtioOptions),
+const KilnStruct kiln_virtio_driver_struct = {
+    .size = sizeof(KilnVirtioDriver),
     .fields = virtio_options_fields,
 };

@@ -24,8 +24,8 @@ typedef struct {
     KilnSwitch ats;         /* address translation services */
     KilnSwitch packed;      /* packed rings are offered */
     KilnSwitch page_per_vq; /* each notification address in a page of its own */
-} KilnVirtioOptions;
+} KilnVirtioDriver;
 
-extern const KilnStruct kiln_virtio_options_struct;
+extern const KilnStruct kiln_virtio_driver_struct;
 
 #endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Rows of the table of rules (rules.h): devices but disks, interfaces and character devices; and
+ * those that there are not. */
+#include "domain/rules-tables.h"
+
+#include <string.h>
+
+/* ---- Conditions ------------------------------------------------------------------------------ */
+
+static const char *
+panic_address(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const char *iobase = kiln_rule_attribute(node, "iobase");
+
+    return iobase != NULL && g_ascii_strcasecmp(iobase, "0x505") != 0 ? "pvpanic is at 0x505"
+                                                                      : NULL;
+}
+
+/* @node is a <filesystem>. */
+static const char *
+filesystem(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    for (guint i = 0; i < node->children->len; i++) {
+        const KilnXmlNode *child = g_ptr_array_index(node->children, i);
+
+        if (child->ns == NULL && strcmp(child->name, "driver") == 0)
+            return NULL; /* its row looks at it */
+    }
+    return "folders are shared by virtiofs; say <driver type='virtiofs'/>";
+}
+
+/* ---- Rows ------------------------------------------------------------------------------------ */
+
+#define RNG      "domain/devices/rng"
+#define BALLOON  "domain/devices/memballoon"
+#define VSOCK    "domain/devices/vsock"
+#define FS       "domain/devices/filesystem"
+#define INPUT    "domain/devices/input"
+#define WATCHDOG "domain/devices/watchdog"
+#define MEMORY   "domain/devices/memory"
+#define TPM      "domain/devices/tpm"
+#define HOSTDEV  "domain/devices/hostdev"
+#define PCI      "domain/devices/controller[type=pci]"
+#define SERIAL   "domain/devices/controller[type=virtio-serial]"
+
+static const KilnDomainRule rules[] = {
+    YES("domain/devices"),
+    KEPT("domain/devices/emulator", "the guest runs in kiln"),
+    KEPT("domain/devices/panic/alias/**", ALIASES),
+    KEPT("domain/devices/video/alias/**", ALIASES),
+    YES("domain/devices/panic"),
+    YES("domain/devices/panic@model", .values = "isa",
+        .note = "Hyper-V enlightenments are not available in this version"),
+    YES("domain/devices/panic/address", .check = panic_address),
+    YES("domain/devices/panic/address@type", .values = "isa", .note = "pvpanic is on ISA"),
+    YES("domain/devices/panic/address@*"),
+
+    YES(PCI),
+    YES(PCI "@type"),
+    YES(PCI "@index"),
+    YES(PCI "@model", .values = "pcie-root pcie-root-port",
+        .note = "switches and bridges to conventional PCI are not available in this version"),
+    YES(PCI "/model"),
+    YES(PCI "/model@name", .values = "pcie-root-port",
+        .note = "root ports are QEMU's generic ones"),
+    YES(PCI "/target"),
+    YES(PCI "/target@chassis"),
+    YES(PCI "/target@port"),
+    YES(PCI "/target@hotplug"),
+    NO(PCI "/target/node", "a PCI root of a NUMA node of its own is not available in this version"),
+    YES(PCI "/address"),
+    YES(PCI "/address@type", .values = "pci", .note = "it is a PCI device, and nothing else"),
+    YES(PCI "/address@*"),
+    KEPT(PCI "/alias/**", ALIASES),
+    NO(PCI "/*", "the PCIe root has no settings in this version"),
+    YES(SERIAL),
+    YES(SERIAL "@type"),
+    YES(SERIAL "@index"),
+    YES(SERIAL "@model", VIRTIO_MODEL),
+    YES(SERIAL "@ports"),
+    YES(SERIAL "@vectors"),
+    YES(SERIAL "/driver"),
+    VIRTIO_DRIVER(SERIAL "/driver"),
+    NO(SERIAL "/driver@iothread", "consoles are served by the main thread"),
+    PCI_DEVICE(SERIAL),
+    YES("domain/devices/controller[type=usb]@model", .values = "none",
+        .note = "USB is not available in this version"),
+    YES("domain/devices/controller[model=none]"),
+    YES("domain/devices/controller[model=none]@*"),
+    NO("domain/devices/controller[type=usb]", "USB is not available in this version"),
+    NO("domain/devices/controller[type=scsi]",
+       "SCSI controllers are not available in this version"),
+    NO("domain/devices/controller",
+       "SATA, IDE, floppy and card controllers are not available in this version"),
+
+    YES(RNG),
+    YES(RNG "@model", VIRTIO_MODEL),
+    YES(RNG "/backend", .note = "a file or device, the host's kernel, or a daemon that speaks EGD"),
+    YES(RNG "/backend@model"),
+    YES(RNG "/backend@type", .values = "unix tcp", .note = "EGD is spoken over a stream"),
+    YES(RNG "/backend/source"),
+    KEPT(RNG "/backend/source/seclabel/**", LABELS),
+    YES(RNG "/backend/source@tls", .values = "no", .note = "TLS is not available in this version"),
+    YES(RNG "/backend/source@*"),
+    NO(RNG "/backend/source/reconnect", "reconnecting is not available in this version"),
+    YES(RNG "/backend/protocol"),
+    YES(RNG "/backend/protocol@type", .values = "raw", .note = "EGD is spoken as it is"),
+    YES(RNG "/rate"),
+    YES(RNG "/rate@*"),
+    YES(RNG "/driver"),
+    VIRTIO_DRIVER(RNG "/driver"),
+    PCI_DEVICE(RNG),
+
+    YES(BALLOON, .note = "a guest whose document has none has none"),
+    YES(BALLOON "@model", .values = "none virtio virtio-non-transitional",
+        .note = "the legacy interface of before virtio 1.0 is not there"),
+    YES(BALLOON "@autodeflate"),
+    YES(BALLOON "@freePageReporting"),
+    YES(BALLOON "/stats"),
+    YES(BALLOON "/stats@period"),
+    YES(BALLOON "/driver"),
+    VIRTIO_DRIVER(BALLOON "/driver"),
+    PCI_DEVICE(BALLOON),
+
+    YES(VSOCK),
+    YES(VSOCK "@model", VIRTIO_MODEL),
+    YES(VSOCK "/cid"),
+    YES(VSOCK "/cid@*"),
+    YES(VSOCK "/driver"),
+    VIRTIO_DRIVER(VSOCK "/driver"),
+    PCI_DEVICE(VSOCK),
+
+    YES(FS, .check = filesystem),
+    YES(FS "@type", .values = "mount", .note = "the others are of containers"),
+    YES(FS "@model", VIRTIO_MODEL),
+    YES(FS "@accessmode", .values = "passthrough", .note = "virtiofs passes access through"),
+    NO(FS "@multidevs", "that is of 9p"),
+    NO(FS "@fmode", "that is of 9p"),
+    NO(FS "@dmode", "that is of 9p"),
+    YES(FS "/driver"),
+    YES(FS "/driver@type", .values = "virtiofs",
+        .note = "folders are shared by virtiofs; 9p is not available"),
+    NO(FS "/driver@format", "that is of containers"),
+    NO(FS "/driver@wrpolicy", "that is of 9p"),
+    YES(FS "/driver@queue"),
+    VIRTIO_DRIVER(FS "/driver"),
+    YES(FS "/binary"),
+    YES(FS "/binary@*"),
+    YES(FS "/binary/cache"),
+    YES(FS "/binary/cache@mode"),
+    YES(FS "/binary/sandbox"),
+    YES(FS "/binary/sandbox@mode"),
+    YES(FS "/binary/lock"),
+    YES(FS "/binary/lock@*"),
+    YES(FS "/binary/thread_pool"),
+    YES(FS "/binary/thread_pool@size"),
+    YES(FS "/source"),
+    YES(FS "/source@dir"),
+    YES(FS "/source@socket"),
+    YES(FS "/target"),
+    YES(FS "/target@dir", .note = "the tag by which the guest mounts it"),
+    YES(FS "/readonly"),
+    NO(FS "/space_hard_limit", "that is of containers"),
+    NO(FS "/space_soft_limit", "that is of containers"),
+    PCI_DEVICE(FS),
+
+    YES(INPUT),
+    YES(INPUT "@type", .values = "tablet mouse keyboard passthrough",
+        .note = "evdev devices of the host are given to a display, which is not available in this "
+                "version"),
+    YES(INPUT "@bus", .values = "virtio",
+        .note = "PS/2 and USB devices are not available in this version"),
+    YES(INPUT "@model", VIRTIO_MODEL),
+    YES(INPUT "/source"),
+    YES(INPUT "/source@evdev"),
+    YES(INPUT "/driver"),
+    VIRTIO_DRIVER(INPUT "/driver"),
+    PCI_DEVICE(INPUT),
+
+    YES(WATCHDOG),
+    YES(WATCHDOG "@model", .values = "i6300esb", .note = "the ISA watchdog is not available"),
+    YES(WATCHDOG "@action", .values = "reset shutdown poweroff pause none inject-nmi",
+        .note = "dumps of guest memory are not available in this version"),
+    PCI_DEVICE(WATCHDOG),
+
+    NO(MEMORY, "memory modules are not available in this version"),
+
+    YES(TPM),
+    YES(TPM "@model", .values = "tpm-tis tpm-crb", .note = "the others are of other machines"),
+    YES(TPM "/backend"),
+    YES(TPM "/backend@type", .values = "emulator external",
+        .note = "the host's own TPM cannot be shared"),
+    YES(TPM "/backend@version"),
+    KEPT(TPM "/backend@persistent_state", "state is kept until it is removed by hand"),
+    YES(TPM "/backend/source"),
+    YES(TPM "/backend/source@type", .values = "unix",
+        .note = "swtpm is spoken to over unix sockets"),
+    YES(TPM "/backend/source@mode", .values = "connect", .note = "swtpm listens"),
+    YES(TPM "/backend/source@path"),
+    NO(TPM "/backend/encryption", "libvirt's secrets are read by virtkilnd, which is not available "
+                                  "in this version"),
+    NO(TPM "/backend/active_pcr_banks", "PCR banks cannot be chosen in this version"),
+    KEPT(TPM "/alias/**", ALIASES),
+
+    NO(HOSTDEV, "devices of the host cannot be passed in in this version"),
+
+    YES("domain/devices/video/model[type=none]"),
+    YES("domain/devices/video/model[type=none]@type"),
+    YES("domain/devices/video"),
+    NO("domain/devices/video/*",
+       "video adapters are not available in this version; say model type='none'"),
+    KEPT("domain/devices/audio[type=none]", "no sound device uses it"),
+    KEPT("domain/devices/audio[type=none]@*", NULL),
+    NO("domain/devices/audio", "sound is not available in this version"),
+    NO("domain/devices/graphics", "VNC and other displays are not available in this version"),
+    NO("domain/devices/shmem", "ivshmem is not available in this version"),
+    NO("domain/devices/iommu", "an IOMMU for the guest is not available in this version"),
+    NO("domain/devices/sound", "sound is not available in this version"),
+    NO("domain/devices/smartcard", "smart cards are not available in this version"),
+    NO("domain/devices/parallel", "parallel ports are not available in this version"),
+    NO("domain/devices/redirdev", "USB is not available in this version"),
+    NO("domain/devices/redirfilter", "USB is not available in this version"),
+    NO("domain/devices/hub", "USB is not available in this version"),
+    NO("domain/devices/lease", "lock managers are not available in this version"),
+    NO("domain/devices/nvram", "this device is of POWER"),
+    NO("domain/devices/crypto", "virtio-crypto is not available in this version"),
+    NO("domain/devices/pstore", "pstore is not available in this version"),
+};
+
+const KilnRuleTable kiln_rules_devices = KILN_RULE_TABLE(rules);

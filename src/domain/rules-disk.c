@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Rows of the table of rules (rules.h): disks. */
+#include "domain/rules-tables.h"
+
+#include <string.h>
+
+/* ---- Conditions ------------------------------------------------------------------------------ */
+
+/* @node is a <disk>. */
+static const char *
+disk_format(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const char *type = kiln_rule_attribute(node, "type");
+
+    if (g_strcmp0(type, "raw") == 0 || g_strcmp0(type, "qcow2") == 0 || type == NULL)
+        return NULL;
+    return "images are raw or qcow2";
+}
+
+/* @node is a <driver>. */
+static const char *
+disk_iothread(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const char *text = kiln_rule_attribute(node, "iothread");
+    guint64 number;
+
+    if (text == NULL)
+        return NULL;
+    number = g_ascii_strtoull(text, NULL, 10);
+    for (guint i = 0; i < domain->iothreads.list->len; i++) {
+        const KilnIothread *thread = g_ptr_array_index(domain->iothreads.list, i);
+
+        if (thread->id.set && thread->id.value == number)
+            return NULL;
+    }
+    return number <= domain->iothreads.count.value ? NULL : "there is no <iothread> of that number";
+}
+
+static const char *
+disk_driver(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const char *reason = disk_format(domain, node);
+
+    return reason != NULL ? reason : disk_iothread(domain, node);
+}
+
+static const char *
+queue_size(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const char *text = kiln_rule_attribute(node, "queue_size");
+    guint64 size = text != NULL ? g_ascii_strtoull(text, NULL, 10) : 256;
+
+    return size >= 2 && size <= 1024 && (size & (size - 1)) == 0
+               ? NULL
+               : "a queue has a power of 2 of descriptors, 2 to 1024";
+}
+
+static gboolean
+limit_set(const KilnXmlNode *iotune, const char *name)
+{
+    for (guint i = 0; i < iotune->children->len; i++) {
+        const KilnXmlNode *child = g_ptr_array_index(iotune->children, i);
+
+        if (child->ns == NULL && strcmp(child->name, name) == 0)
+            return g_ascii_strtoull(child->text, NULL, 10) > 0;
+    }
+    return FALSE;
+}
+
+/* libvirt's rules too. */
+static const char *
+iotune(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    static const char *const kinds[] = { "bytes_sec", "iops_sec", "bytes_sec_max", "iops_sec_max" };
+
+    for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        g_autofree char *total = g_strdup_printf("total_%s", kinds[i]);
+        g_autofree char *reads = g_strdup_printf("read_%s", kinds[i]);
+        g_autofree char *writes = g_strdup_printf("write_%s", kinds[i]);
+
+        if (limit_set(node, total) && (limit_set(node, reads) || limit_set(node, writes)))
+            return "a limit for all requests excludes those for reads and writes";
+    }
+    return NULL;
+}
+
+/* @node is a <target>. */
+static const char *
+disk_target(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const char *bus = kiln_rule_attribute(node, "bus");
+    const char *dev = kiln_rule_attribute(node, "dev");
+
+    if (bus != NULL || dev == NULL || g_str_has_prefix(dev, "vd"))
+        return NULL;
+    return "a name that does not begin with vd means another bus than virtio; say bus='virtio'";
+}
+
+static const char *
+block_size(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const char *names[] = { "logical_block_size", "physical_block_size" };
+
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        const char *text = kiln_rule_attribute(node, names[i]);
+        guint64 size = text != NULL ? g_ascii_strtoull(text, NULL, 10) : 512;
+
+        if (size < 512 || size > 2 << 20 || (size & (size - 1)) != 0)
+            return "block sizes are powers of 2 from 512 bytes to 2 MiB";
+    }
+    return NULL;
+}
+
+/* ---- Rows ------------------------------------------------------------------------------------ */
+
+#define DISK "domain/devices/disk"
+#define IMAGE(path)                                                                                \
+    YES(path "/source"), KEPT(path "/source/seclabel/**", LABELS),                                 \
+        KEPT(path "/source@index", "made anew for each run"),                                      \
+        YES(path "/source@startupPolicy", .values = "mandatory",                                   \
+            .note = "a disk that is missing is always an error"),                                  \
+        YES(path "/source@protocol", .values = "nbd",                                              \
+            .note = "of network disks there is NBD in this version"),                              \
+        YES(path "/source@file"), YES(path "/source@dev"), YES(path "/source@name"),               \
+        YES(path "/source@tls"), YES(path "/source@tlsHostname"), YES(path "/source/host"),        \
+        YES(path "/source/host@transport", .values = "tcp unix",                                   \
+            .note = "RDMA is not available in this version"),                                      \
+        YES(path "/source/host@*"), YES(path "/source/slices"), YES(path "/source/slices/slice"),  \
+        YES(path "/source/slices/slice@*"),                                                        \
+        NO(path "/source/reservations",                                                            \
+           "persistent reservations are not available in this version"),                           \
+        NO(path "/source/encryption", "encrypted images are not available in this version"),       \
+        NO(path "/source/auth", "NBD has no authentication but TLS")
+
+static const KilnDomainRule rules[] = {
+    YES(DISK),
+    YES(DISK "@type", .values = "file block network vhostuser",
+        .note = "storage volumes are resolved by virtkilnd, which is not available in this "
+                "version; directories and NVMe functions cannot be disks"),
+    YES(DISK "@device", .values = "disk cdrom",
+        .note = "SCSI LUNs and floppies are not available in this version"),
+    YES(DISK "@model", VIRTIO_MODEL),
+    YES(DISK "@rawio", .values = "no", .note = "SCSI commands are of SCSI disks"),
+    KEPT(DISK "@sgio", "SCSI commands are of SCSI disks"),
+    KEPT(DISK "@snapshot", "what a later snapshot does with the disk"),
+    IMAGE(DISK),
+    YES(DISK "/source@type", .values = "unix", .note = "vhost-user is spoken over unix sockets"),
+    YES(DISK "/source@path"),
+    NO(DISK "/source/reconnect", "a back end that went away is not waited for in this version"),
+    YES(DISK "/driver", .check = disk_driver),
+    KEPT(DISK "/driver@name", "the driver is kiln's"),
+    YES(DISK "/driver@type", .note = "raw or qcow2; without it an image is raw, see DISK IMAGES"),
+    YES(DISK "/driver@cache"),
+    YES(DISK "/driver@error_policy"),
+    YES(DISK "/driver@rerror_policy"),
+    YES(DISK "/driver@io", .note = "native is done by io_uring too"),
+    YES(DISK "/driver@ioeventfd", .values = "on", .note = "doorbells are always eventfds"),
+    YES(DISK "/driver@event_idx"),
+    YES(DISK "/driver@copy_on_read", .values = "off",
+        .note = "copying on read is not available in this version"),
+    YES(DISK "/driver@discard"),
+    YES(DISK "/driver@iothread"),
+    YES(DISK "/driver@detect_zeroes"),
+    YES(DISK "/driver@queues"),
+    YES(DISK "/driver@queue_size", .check = queue_size),
+    VIRTIO_DRIVER(DISK "/driver"),
+    YES(DISK "/driver/metadata_cache"),
+    YES(DISK "/driver/metadata_cache/max_size"),
+    YES(DISK "/driver/metadata_cache/max_size@unit"),
+    YES(DISK "/target", .check = disk_target),
+    YES(DISK "/target@dev"),
+    YES(DISK "/target@bus", .values = "virtio",
+        .note = "SCSI, SATA, IDE, USB and floppy disks are not available in this version"),
+    YES(DISK "/target@tray", .values = "closed", .note = "a virtio disk has no tray"),
+    YES(DISK "/target@removable", .values = "off", .note = "that is of USB and SCSI disks"),
+    NO(DISK "/target@rotation_rate", "virtio disks do not tell how fast they turn"),
+    YES(DISK "/backingStore"),
+    YES(DISK "/backingStore@type", .values = "file block network",
+        .note = "storage volumes are resolved by virtkilnd"),
+    KEPT(DISK "/backingStore@index", "made anew for each run"),
+    YES(DISK "/backingStore/format"),
+    YES(DISK "/backingStore/format@type", .values = "raw qcow2", .note = "images are raw or qcow2"),
+    YES(DISK "/backingStore/format/metadata_cache"),
+    YES(DISK "/backingStore/format/metadata_cache/max_size"),
+    YES(DISK "/backingStore/format/metadata_cache/max_size@unit"),
+    IMAGE(DISK "/backingStore"),
+    KEPT(DISK "/backingStore/backingStore/**", "as of <backingStore>"),
+    NO(DISK "/mirror", "said of a running guest; copies are not available in this version"),
+    YES(DISK "/iotune", .check = iotune),
+    YES(DISK "/iotune/*"),
+    YES(DISK "/readonly"),
+    YES(DISK "/shareable"),
+    NO(DISK "/transient", "disks that forget are not available in this version"),
+    YES(DISK "/serial"),
+    NO(DISK "/wwn", "world wide names are of SCSI and SATA disks"),
+    NO(DISK "/vendor", "vendors are of SCSI disks"),
+    NO(DISK "/product", "products are of SCSI disks"),
+    NO(DISK "/encryption", "encrypted images are not available in this version"),
+    NO(DISK "/auth", "NBD has no authentication but TLS"),
+    YES(DISK "/geometry"),
+    KEPT(DISK "/geometry@trans", "translation is up to a BIOS"),
+    YES(DISK "/geometry@*"),
+    YES(DISK "/blockio", .check = block_size),
+    YES(DISK "/blockio@*"),
+    PCI_DEVICE(DISK),
+};
+
+const KilnRuleTable kiln_rules_disk = KILN_RULE_TABLE(rules);

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Rows of the table of rules (rules.h): all of a document but its <devices>. */
+#include "domain/rules-tables.h"
+
+#include <string.h>
+
+/* ---- Conditions ------------------------------------------------------------------------------ */
+
+static const char *
+current_memory(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const KilnMemballoon *balloon =
+        domain->memballoons->len > 0 ? g_ptr_array_index(domain->memballoons, 0) : NULL;
+
+    return domain->memory.current.value < domain->memory.size.value &&
+                   (balloon == NULL || balloon->model == KILN_MEMBALLOON_MODEL_NONE)
+               ? "less than <memory> needs <memballoon model='virtio'/>"
+               : NULL;
+}
+
+static const char *
+current_vcpus(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    return domain->vcpus.current.value < domain->vcpus.count.value
+               ? "vCPUs cannot be plugged in later in this version, so all must be there at start"
+               : NULL;
+}
+
+static const char *
+listed_vcpu(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    return g_strcmp0(kiln_rule_attribute(node, "enabled"), "no") == 0
+               ? "vCPUs cannot be plugged in later in this version, so all must be there at start"
+               : NULL;
+}
+
+static const char *
+has_kernel(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    return domain->os.kernel == NULL
+               ? "a guest without <kernel> is booted by firmware, which is not available in this "
+                 "version"
+               : NULL;
+}
+
+static const char *
+hugepage_size(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    guint64 bytes;
+    const char *size = kiln_rule_attribute(node, "size");
+
+    if (size != NULL && kiln_size_parse(size, kiln_rule_attribute(node, "unit"), &bytes) &&
+        (bytes == 2 << 20 || bytes == 1 << 30))
+        return NULL;
+    return "x86 has huge pages of 2 MiB and 1 GiB";
+}
+
+/* libvirt's rule too: the tables have one UUID. */
+static const char *
+sysinfo_uuid(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    g_autofree char *value = g_strstrip(g_strdup(node->text));
+
+    if (strcmp(node->parent->name, "system") != 0 ||
+        g_strcmp0(kiln_rule_attribute(node, "name"), "uuid") != 0 ||
+        (domain->uuid != NULL && g_ascii_strcasecmp(value, domain->uuid) == 0))
+        return NULL;
+    return "the system's UUID is that of the domain: give the same in <uuid>";
+}
+
+/* ---- Rows ------------------------------------------------------------------------------------ */
+
+#define NEEDS_CGROUPS "cgroups are set up by the daemon, which is not available in this version"
+
+static const KilnDomainRule rules[] = {
+    YES("domain"),
+    YES("domain@type", .values = "kvm", .note = "only KVM runs guests"),
+    KEPT("domain@id", "given to each run anew"),
+    YES("domain/name"),
+    YES("domain/uuid"),
+    NO("domain/genid", "the VM generation ID device is not available in this version"),
+    NO("domain/hwuuid", "the UUID that the guest sees is that of the domain"),
+    YES("domain/title"),
+    YES("domain/description"),
+    KEPT("domain/metadata/**", "belongs to other programs"),
+
+    /* Memory */
+    YES("domain/memory"),
+    YES("domain/memory@unit"),
+    YES("domain/memory@dumpCore"),
+    YES("domain/currentMemory", .check = current_memory),
+    YES("domain/currentMemory@unit"),
+    NO("domain/maxMemory", "memory cannot be plugged in in this version"),
+    YES("domain/memoryBacking"),
+    YES("domain/memoryBacking/hugepages"),
+    YES("domain/memoryBacking/hugepages/page", .check = hugepage_size),
+    YES("domain/memoryBacking/hugepages/page@*"),
+    YES("domain/memoryBacking/nosharepages"),
+    YES("domain/memoryBacking/locked"),
+    YES("domain/memoryBacking/source"),
+    YES("domain/memoryBacking/source@type", .values = "memfd anonymous",
+        .note = "memory in files of a directory is not available in this version"),
+    YES("domain/memoryBacking/access"),
+    YES("domain/memoryBacking/access@mode"),
+    YES("domain/memoryBacking/allocation"),
+    YES("domain/memoryBacking/allocation@mode"),
+    KEPT("domain/memoryBacking/allocation@threads", "allocation is as parallel as it pays"),
+    KEPT("domain/memoryBacking/discard", "a guest's memory has no file that outlives it"),
+    NO("domain/memtune", NEEDS_CGROUPS),
+    NO("domain/numatune",
+       "binding memory to NUMA nodes of the host is not available in this version"),
+
+    /* Threads */
+    YES("domain/vcpu"),
+    YES("domain/vcpu@placement", .values = "static", .note = "numad is not asked for advice"),
+    YES("domain/vcpu@cpuset", .note = "the host CPUs of every thread that no pin names"),
+    YES("domain/vcpu@current", .check = current_vcpus),
+    YES("domain/vcpus"),
+    YES("domain/vcpus/vcpu", .check = listed_vcpu),
+    YES("domain/vcpus/vcpu@*"),
+    YES("domain/iothreads"),
+    YES("domain/iothreadids"),
+    YES("domain/iothreadids/iothread"),
+    YES("domain/iothreadids/iothread@id"),
+    KEPT("domain/iothreadids/iothread@*", "I/O is asynchronous; there is no pool of threads"),
+    KEPT("domain/defaultiothread/**", "I/O is asynchronous; there is no pool of threads"),
+    YES("domain/cputune"),
+    YES("domain/cputune/vcpupin"),
+    YES("domain/cputune/vcpupin@*"),
+    YES("domain/cputune/emulatorpin"),
+    YES("domain/cputune/emulatorpin@cpuset"),
+    YES("domain/cputune/iothreadpin"),
+    YES("domain/cputune/iothreadpin@*"),
+    NO("domain/cputune/vcpusched", "schedulers of threads cannot be chosen in this version"),
+    NO("domain/cputune/iothreadsched", "schedulers of threads cannot be chosen in this version"),
+    NO("domain/cputune/emulatorsched", "schedulers of threads cannot be chosen in this version"),
+    NO("domain/cputune/cachetune", "cache allocation (resctrl) is not available in this version"),
+    NO("domain/cputune/memorytune",
+       "bandwidth allocation (resctrl) is not available in this version"),
+    NO("domain/cputune/*", NEEDS_CGROUPS),
+    NO("domain/blkiotune", NEEDS_CGROUPS),
+    NO("domain/resource", NEEDS_CGROUPS),
+
+    /* Boot */
+    YES("domain/os", .check = has_kernel),
+    NO("domain/os@firmware", "firmware is not available in this version; give a <kernel>"),
+    YES("domain/os/type", .values = "hvm", .note = "guests are fully virtualised"),
+    YES("domain/os/type@arch", .values = "x86_64", .note = "only x86_64 guests run"),
+    YES("domain/os/type@machine", .values = "q35 pc-q35-*", .note = "the one machine is q35"),
+    NO("domain/os/firmware", "firmware is not available in this version; give a <kernel>"),
+    NO("domain/os/loader", "firmware is not available in this version; give a <kernel>"),
+    NO("domain/os/nvram", "firmware is not available in this version; give a <kernel>"),
+    YES("domain/os/kernel", .note = "a bzImage, an ELF file with a PVH note, or multiboot 1"),
+    YES("domain/os/initrd"),
+    YES("domain/os/cmdline"),
+    NO("domain/os/dtb", "x86 guests have no device tree"),
+    NO("domain/os/shim", "a shim needs firmware, which is not available in this version"),
+    NO("domain/os/acpi", "further ACPI tables are not available in this version"),
+    KEPT("domain/os/boot/**", "the guest boots its <kernel>"),
+    KEPT("domain/os/bootmenu/**", "the guest boots its <kernel>, so there is no menu"),
+    KEPT("domain/os/bios/**", "the guest boots its <kernel>, so there is no BIOS"),
+    YES("domain/os/smbios"),
+    YES("domain/os/smbios@mode", .values = "emulate sysinfo",
+        .note = "the host's own SMBIOS tables need root to read"),
+    YES("domain/sysinfo"),
+    YES("domain/sysinfo@type", .values = "smbios",
+        .note = "the fw_cfg device is not available in this version"),
+    YES("domain/sysinfo/*"),
+    YES("domain/sysinfo/*/entry", .check = sysinfo_uuid),
+    YES("domain/sysinfo/*/entry@name"),
+
+    /* Features */
+    YES("domain/features"),
+    KEPT("domain/features/acpi", "there is always ACPI"),
+    KEPT("domain/features/apic", "there is always an APIC"),
+    YES("domain/features/apic@eoi", .values = "on", .note = "KVM's own default"),
+    KEPT("domain/features/pae", "there is always PAE"),
+    KEPT("domain/features/hap", "KVM uses nested paging where the host has it"),
+    YES("domain/features/hap@state", .values = "on",
+        .note = "nested paging is turned off for the whole host, not for a guest"),
+    YES("domain/features/kvm"),
+    YES("domain/features/kvm/hidden"),
+    YES("domain/features/kvm/hidden@state"),
+    NO("domain/features/kvm/*", "this KVM hint is not available in this version"),
+    YES("domain/features/pmu"),
+    YES("domain/features/pmu@state"),
+    YES("domain/features/vmport"),
+    YES("domain/features/vmport@state", .values = "off", .note = "VMware's I/O port is not there"),
+    YES("domain/features/smm"),
+    YES("domain/features/smm@state", .values = "off",
+        .note = "system management mode is of use to firmware only"),
+    YES("domain/features/ioapic"),
+    YES("domain/features/ioapic@driver", .values = "kvm", .note = "the I/O APIC is KVM's"),
+    YES("domain/features/vmcoreinfo"),
+    YES("domain/features/vmcoreinfo@state", .values = "off",
+        .note = "the fw_cfg device is not available in this version"),
+    NO("domain/features/hyperv", "Hyper-V enlightenments are not available in this version"),
+    NO("domain/features/viridian", "Hyper-V enlightenments are not available in this version"),
+    NO("domain/features/pvspinlock", "paravirtual spinlocks are up to KVM"),
+    NO("domain/features/msrs", "unknown MSRs always fault"),
+    NO("domain/features/*", "no feature of an x86 guest under KVM"),
+
+    /* CPU */
+    YES("domain/cpu"),
+    YES("domain/cpu@mode"),
+    YES("domain/cpu@match"),
+    YES("domain/cpu@check"),
+    YES("domain/cpu@migratable"),
+    YES("domain/cpu/model", .note = "a model of libvirt's"),
+    YES("domain/cpu/model@fallback"),
+    YES("domain/cpu/model@vendor_id"),
+    YES("domain/cpu/vendor"),
+    YES("domain/cpu/feature"),
+    YES("domain/cpu/feature@*"),
+    YES("domain/cpu/topology"),
+    YES("domain/cpu/topology@*"),
+    YES("domain/cpu/cache"),
+    YES("domain/cpu/cache@mode"),
+    NO("domain/cpu/cache@level", "caches are described as a whole, not one level"),
+    YES("domain/cpu/maxphysaddr"),
+    YES("domain/cpu/maxphysaddr@mode"),
+    YES("domain/cpu/maxphysaddr@bits"),
+    NO("domain/cpu/maxphysaddr@limit", "give the number of bits itself"),
+    YES("domain/cpu/numa"),
+    YES("domain/cpu/numa/cell"),
+    KEPT("domain/cpu/numa/cell@discard", "a guest's memory has no file that outlives it"),
+    YES("domain/cpu/numa/cell@*"),
+    YES("domain/cpu/numa/cell/distances"),
+    YES("domain/cpu/numa/cell/distances/sibling"),
+    YES("domain/cpu/numa/cell/distances/sibling@*"),
+    NO("domain/cpu/numa/cell/cache", "the ACPI table HMAT is not available in this version"),
+    NO("domain/cpu/numa/interconnects", "the ACPI table HMAT is not available in this version"),
+
+    /* Time */
+    YES("domain/clock"),
+    YES("domain/clock@offset", .values = "utc localtime variable absolute timezone"),
+    YES("domain/clock@adjustment"),
+    YES("domain/clock@basis"),
+    YES("domain/clock@start"),
+    YES("domain/clock@timezone"),
+    YES("domain/clock/timer"),
+    YES("domain/clock/timer@name", .values = "kvmclock tsc rtc pit hpet hypervclock",
+        .note = "there is no such timer in an x86 guest under KVM"),
+    YES("domain/clock/timer[name=kvmclock]@present"),
+    YES("domain/clock/timer[name=tsc]@present", .values = "yes",
+        .note = "the TSC cannot be hidden"),
+    YES("domain/clock/timer[name=tsc]@frequency"),
+    YES("domain/clock/timer[name=tsc]@mode", .values = "auto native",
+        .note = "KVM scales the TSC, it does not emulate it"),
+    YES("domain/clock/timer[name=rtc]@present", .values = "yes", .note = "there is always an RTC"),
+    YES("domain/clock/timer[name=rtc]@track", .values = "guest",
+        .note = "the RTC runs on from where the guest set it"),
+    KEPT("domain/clock/timer[name=rtc]@tickpolicy",
+         "ticks that the guest missed come late or never"),
+    KEPT("domain/clock/timer[name=rtc]/catchup/**",
+         "ticks that the guest missed come late or never"),
+    YES("domain/clock/timer[name=pit]@present", .values = "yes", .note = "there is always a PIT"),
+    YES("domain/clock/timer[name=pit]@tickpolicy", .values = "delay",
+        .note = "KVM's PIT delivers missed ticks late"),
+    YES("domain/clock/timer[name=hpet]@present", .values = "no",
+        .note = "the HPET is not available in this version"),
+    YES("domain/clock/timer[name=hypervclock]@present", .values = "no",
+        .note = "Hyper-V enlightenments are not available in this version"),
+
+    /* Lifecycle */
+    YES("domain/on_poweroff", .values = "destroy restart preserve",
+        .note = "a guest cannot be renamed"),
+    YES("domain/on_reboot", .values = "destroy restart preserve",
+        .note = "a guest cannot be renamed"),
+    YES("domain/on_crash", .values = "destroy restart preserve",
+        .note = "dumps of guest memory are not available in this version"),
+    KEPT("domain/on_lockfailure",
+         "there are no lock managers; an image in use is an error at start"),
+    YES("domain/pm"),
+    YES("domain/pm/*"),
+    YES("domain/pm/*@enabled", .values = "no", .note = "guests cannot sleep in this version"),
+    NO("domain/perf", "performance events are not available in this version"),
+    NO("domain/idmap", "containers are not virtual machines"),
+    NO("domain/keywrap", "key wrapping is of s390"),
+    NO("domain/launchSecurity", "memory encryption is not available in this version"),
+    NO("domain/bootloader", "boot loaders on the host are Xen's"),
+    NO("domain/bootloader_args", "boot loaders on the host are Xen's"),
+    KEPT("domain/seclabel/**", "labels are set by the daemon, not by kiln run"),
+};
+
+const KilnRuleTable kiln_rules_guest = KILN_RULE_TABLE(rules);
