@@ -198,6 +198,9 @@ server_n_clients(void *data)
 
 /* ---- Methods ---- */
 
+enum { MAX_KIB_BITS = 53 };
+#define MAX_KIB (G_GUINT64_CONSTANT(1) << MAX_KIB_BITS) /* so that bytes fit into 64 bits */
+
 /* Ends @invocation with @error, if it is set; else the caller completes it. */
 static gboolean
 failed(GDBusMethodInvocation *invocation, GError *error)
@@ -300,6 +303,39 @@ on_get_statistics(KilnDbusVM1 *object, GDBusMethodInvocation *invocation, gpoint
     return TRUE;
 }
 
+/* The methods that return nothing: @call, with @error, is what is done. */
+#define LIVE_METHOD(name, parameters, call)                                                        \
+    static gboolean on_##name parameters                                                           \
+    {                                                                                              \
+        const Server *server = data;                                                               \
+        KilnMachine *machine = server->guest.machine;                                              \
+        g_autoptr(GError) error = NULL;                                                            \
+                                                                                                   \
+        (void)call;                                                                                \
+        if (!failed(invocation, error))                                                            \
+            kiln_dbus_vm1_complete_##name(object, invocation);                                     \
+        return TRUE;                                                                               \
+    }
+
+LIVE_METHOD(resize_block,
+            (KilnDbusVM1 * object, GDBusMethodInvocation *invocation, const char *target,
+             guint64 bytes, gpointer data),
+            kiln_machine_resize_disk(machine, target, bytes, &error))
+LIVE_METHOD(set_memory,
+            (KilnDbusVM1 * object, GDBusMethodInvocation *invocation, guint64 kib, gpointer data),
+            kiln_machine_set_memory(machine, MIN(kib, MAX_KIB) * 1024, &error))
+LIVE_METHOD(set_memory_period,
+            (KilnDbusVM1 * object, GDBusMethodInvocation *invocation, guint seconds, gpointer data),
+            kiln_machine_set_memory_period(machine, seconds, &error))
+LIVE_METHOD(set_memory_device,
+            (KilnDbusVM1 * object, GDBusMethodInvocation *invocation, const char *alias,
+             guint64 kib, gpointer data),
+            kiln_machine_set_memory_device(machine, alias, MIN(kib, MAX_KIB) * 1024, &error))
+LIVE_METHOD(set_link,
+            (KilnDbusVM1 * object, GDBusMethodInvocation *invocation, const char *interface,
+             gboolean up, gpointer data),
+            kiln_machine_set_link(machine, interface, up, &error))
+
 static const struct {
     const char *signal;
     GCallback callback;
@@ -313,6 +349,11 @@ static const struct {
     { "handle-open-console", G_CALLBACK(on_open_console) },
     { "handle-get-xml", G_CALLBACK(on_get_xml) },
     { "handle-get-statistics", G_CALLBACK(on_get_statistics) },
+    { "handle-resize-block", G_CALLBACK(on_resize_block) },
+    { "handle-set-memory", G_CALLBACK(on_set_memory) },
+    { "handle-set-memory-period", G_CALLBACK(on_set_memory_period) },
+    { "handle-set-memory-device", G_CALLBACK(on_set_memory_device) },
+    { "handle-set-link", G_CALLBACK(on_set_link) },
 };
 
 /* ---- Properties and signals ---- */
@@ -342,6 +383,15 @@ publish_state(Server *server)
 }
 
 static void
+tell_io_error(Server *server)
+{
+    const KilnMachineIoError *error = kiln_machine_io_error(server->guest.machine);
+
+    kiln_dbus_vm1_emit_io_error(server->object, error->alias, error->is_read ? "read" : "write",
+                                error->action, g_strerror(error->error));
+}
+
+static void
 on_event(KilnMachine *machine, KilnMachineEvent event, void *opaque)
 {
     Server *server = opaque;
@@ -354,6 +404,11 @@ on_event(KilnMachine *machine, KilnMachineEvent event, void *opaque)
         break;
     case KILN_EVENT_REBOOT: kiln_dbus_vm1_emit_rebooted(server->object); break;
     case KILN_EVENT_PANIC: kiln_dbus_vm1_emit_crashed(server->object); break;
+    case KILN_EVENT_IO_ERROR: tell_io_error(server); break;
+    case KILN_EVENT_WATCHDOG: kiln_dbus_vm1_emit_watchdog(server->object); break;
+    case KILN_EVENT_BALLOON:
+        kiln_dbus_vm1_emit_memory_changed(server->object, kiln_machine_memory(machine) / 1024);
+        break;
     case KILN_EVENT_FINISHED:
         kiln_dbus_vm1_emit_finished(server->object, outcome_name(kiln_machine_outcome(machine)));
         break;
@@ -365,7 +420,7 @@ on_event(KilnMachine *machine, KilnMachineEvent event, void *opaque)
 static void *
 server_open(const KilnControlGuest *guest)
 {
-    static const char *const features[] = { NULL };
+    static const char *const features[] = { "live-devices", NULL };
     Server *server = g_new0(Server, 1);
 
     kiln_dbus_error_register();

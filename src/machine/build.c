@@ -7,7 +7,10 @@
 #include "machine/private.h"
 
 #include "base/error.h"
+#include "domain/assign.h"
 #include "domain/domain.h"
+#include "machine/devices.h"
+#include "machine/functions.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -116,13 +119,19 @@ kiln_machine_new(KilnDomain *domain, const KilnMachineOptions *options, GError *
     machine->kernel_fd = -1;
     machine->initrd_fd = -1;
     machine->devices = g_ptr_array_new();
+    machine->virtios = g_ptr_array_new();
+    machine->root_ports = g_hash_table_new(NULL, NULL);
+    kiln_machine_init_disks(machine);
+    machine->ports = g_array_new(FALSE, FALSE, sizeof(KilnMachinePort));
+    machine->threads = kiln_io_threads_new(domain);
+    kiln_assign_aliases(domain);
     if (!kiln_machine_init_lifecycle(machine, error) ||
         !read_clock(&domain->clock, &machine->clock_offset, error) ||
         !kiln_machine_open_boot(machine, error) || !open_kvm(machine, error) ||
         !kiln_machine_build_memory(machine, error) || !build_vm(machine, error) ||
         !kiln_machine_build_cpuid(machine, error) || !kiln_machine_build_board(machine, error) ||
-        !kiln_machine_build_ports(machine, error) || !kiln_machine_build_vcpus(machine, error) ||
-        !kiln_machine_load_boot(machine, error))
+        !kiln_machine_build_ports(machine, error) || !kiln_machine_build_devices(machine, error) ||
+        !kiln_machine_build_vcpus(machine, error) || !kiln_machine_load_boot(machine, error))
         return NULL;
     return g_steal_pointer(&machine);
 }
@@ -133,10 +142,17 @@ kiln_machine_free(KilnMachine *machine)
     if (machine == NULL)
         return;
     kiln_vcpu_group_free(machine->vcpus);
+    kiln_machine_quiesce(machine);
+    kiln_io_threads_stop(machine->threads);
     /* Nobody is inside a device any more.  What stands on others goes first. */
     for (guint i = machine->devices->len; i > 0; i--)
         kiln_device_free(g_ptr_array_index(machine->devices, i - 1));
     g_ptr_array_unref(machine->devices);
+    g_ptr_array_unref(machine->virtios);
+    g_hash_table_unref(machine->root_ports);
+    kiln_machine_free_disks(machine);
+    kiln_io_threads_free(machine->threads);
+    kiln_machine_free_tpm(machine);
     kiln_machine_free_ports(machine);
     kiln_pci_host_free(machine->pci);
     kiln_machine_msi_free(machine->msi);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "device/rtc.h"
 #include "domain/domain.h"
+#include "machine/functions.h"
 #include "machine/pin.h"
 
 typedef struct {
@@ -46,8 +47,8 @@ kiln_machine_unlisten(KilnMachine *machine, guint id)
 }
 
 /* Listeners may come and go while they are called: each is looked up by the id that follows. */
-static void
-emit(KilnMachine *machine, KilnMachineEvent event)
+void
+kiln_machine_emit(KilnMachine *machine, KilnMachineEvent event)
 {
     guint last = machine->last_listener;
     guint done = 0;
@@ -72,7 +73,7 @@ set_state(KilnMachine *machine, KilnMachineState state, KilnMachineReason reason
         return;
     machine->state = state;
     machine->reason = reason;
-    emit(machine, KILN_EVENT_STATE);
+    kiln_machine_emit(machine, KILN_EVENT_STATE);
 }
 
 /* <timer name='rtc' track='guest'>: the clock stands still with the guest. */
@@ -102,6 +103,7 @@ run_vcpus(KilnMachine *machine)
     if (!rtc_tracks_guest(machine))
         kiln_rtc_set_seconds(machine->rtc, kiln_machine_time_of_day(machine));
     kiln_clock_start(machine->clock);
+    kiln_machine_unquiesce(machine);
     kiln_vcpu_group_run(machine->vcpus);
 }
 
@@ -111,6 +113,7 @@ park_vcpus(KilnMachine *machine)
     g_autoptr(GError) error = NULL;
 
     kiln_vcpu_group_park(machine->vcpus);
+    kiln_machine_quiesce(machine);
     kiln_clock_stop(machine->clock);
     if (!kiln_vm_get_clock(machine->vm, &machine->kvm_clock_ns, &error))
         kiln_log(KILN_LOG_WARNING, "cannot read the guest's clock: %s", error->message);
@@ -123,10 +126,12 @@ finish(KilnMachine *machine, KilnMachineReason reason, KilnMachineOutcome outcom
     if (machine->state == KILN_MACHINE_SHUTOFF)
         return;
     kiln_vcpu_group_stop(machine->vcpus);
+    kiln_machine_quiesce(machine);
+    kiln_io_threads_stop(machine->threads);
     kiln_clock_stop(machine->clock);
     machine->outcome = outcome;
     set_state(machine, KILN_MACHINE_SHUTOFF, reason);
-    emit(machine, KILN_EVENT_FINISHED);
+    kiln_machine_emit(machine, KILN_EVENT_FINISHED);
 }
 
 static void
@@ -163,7 +168,7 @@ restart(KilnMachine *machine, KilnMachineReason reason)
         fail(machine, g_steal_pointer(&error));
         return;
     }
-    emit(machine, KILN_EVENT_REBOOT);
+    kiln_machine_emit(machine, KILN_EVENT_REBOOT);
     if (machine->state == KILN_MACHINE_SHUTOFF) /* a listener ended it */
         return;
     if (run) {
@@ -179,7 +184,7 @@ void
 kiln_machine_request(KilnMachine *machine, KilnRequest request)
 {
     __atomic_or_fetch(&machine->requests, (guint)request, __ATOMIC_ACQ_REL);
-    if (request != KILN_REQUEST_CRASH_LOADED) /* its crash kernel is to go on */
+    if ((request & KILN_REQUESTS_TOLD) == 0)
         kiln_vcpu_group_halt(machine->vcpus);
     kiln_event_set(&machine->attention);
 }
@@ -247,7 +252,7 @@ tell_crash(KilnMachine *machine)
     if (machine->told_crash)
         return;
     machine->told_crash = TRUE;
-    emit(machine, KILN_EVENT_PANIC);
+    kiln_machine_emit(machine, KILN_EVENT_PANIC);
 }
 
 static void
@@ -266,6 +271,33 @@ act_on_crash(KilnMachine *machine)
     }
 }
 
+/* As the button on a server's back: every vCPU gets one. */
+static void
+inject_nmi(KilnMachine *machine)
+{
+    g_autoptr(GError) error = NULL;
+
+    park_vcpus(machine);
+    if (!kiln_vcpu_group_nmi(machine->vcpus, &error))
+        kiln_log(KILN_LOG_WARNING, "cannot inject an NMI: %s", error->message);
+    run_vcpus(machine);
+}
+
+/* What of the watchdog's actions is not a request of its own. */
+static void
+act_on_watchdog(KilnMachine *machine)
+{
+    const KilnWatchdog *watchdog = g_ptr_array_index(machine->domain->watchdogs, 0);
+
+    kiln_machine_emit(machine, KILN_EVENT_WATCHDOG);
+    if (machine->state != KILN_MACHINE_RUNNING)
+        return;
+    if (watchdog->action == KILN_WATCHDOG_ACTION_SHUTDOWN)
+        kiln_ich9_pm_power_button(machine->pm);
+    else if (watchdog->action == KILN_WATCHDOG_ACTION_INJECT_NMI)
+        inject_nmi(machine);
+}
+
 /* Main thread, at the attention event.  The vCPUs were told to halt by whoever asked. */
 static void
 take_requests(gpointer data)
@@ -278,7 +310,11 @@ take_requests(gpointer data)
         return;
     if (requests & KILN_REQUEST_CRASH_LOADED)
         tell_crash(machine);
-    if (requests == KILN_REQUEST_CRASH_LOADED || machine->state == KILN_MACHINE_SHUTOFF)
+    if (requests & KILN_REQUEST_IO_ERROR_TOLD)
+        kiln_machine_tell_io_errors(machine);
+    if (requests & KILN_REQUEST_WATCHDOG)
+        act_on_watchdog(machine);
+    if ((requests & ~(guint)KILN_REQUESTS_TOLD) == 0 || machine->state == KILN_MACHINE_SHUTOFF)
         return;
     park_vcpus(machine);
     if (requests & KILN_REQUEST_FAILURE) {
@@ -290,12 +326,17 @@ take_requests(gpointer data)
         if (error == NULL)
             kiln_error_set(&error, KILN_ERROR_FAILED, "a vCPU ended without saying why");
         fail(machine, error);
+    } else if (requests & KILN_REQUEST_DESTROY) {
+        finish(machine, KILN_REASON_WATCHDOG, KILN_OUTCOME_DESTROYED);
     } else if (requests & KILN_REQUEST_PANIC) {
         act_on_crash(machine);
     } else if (requests & KILN_REQUEST_POWER_OFF) {
         act_on_power_off(machine);
-    } else {
+    } else if (requests & KILN_REQUEST_RESET) {
         act_on_reset(machine);
+    } else if (machine->state == KILN_MACHINE_RUNNING) {
+        set_state(machine, KILN_MACHINE_PAUSED,
+                  requests & KILN_REQUEST_IO_ERROR ? KILN_REASON_IO_ERROR : KILN_REASON_WATCHDOG);
     }
 }
 
@@ -320,13 +361,14 @@ pin_main_thread(const KilnMachine *machine, GError **error)
                                  ? machine->domain->cputune.emulator_pin
                                  : machine->domain->vcpus.cpuset;
 
-    return cpus == NULL || kiln_pin_thread(pthread_self(), cpus, KILN_PIN_EMULATOR, error);
+    return cpus == NULL || kiln_pin_thread(pthread_self(), cpus, "kiln", error);
 }
 
 gboolean
 kiln_machine_start(KilnMachine *machine, gboolean paused, GError **error)
 {
     if (!require(machine, machine->state == KILN_MACHINE_BUILT, "start", error) ||
+        !kiln_io_threads_start(machine->threads, error) ||
         !kiln_vcpu_group_start(machine->vcpus, error) || !pin_main_thread(machine, error))
         return FALSE;
     if (paused) {
@@ -456,6 +498,7 @@ kiln_machine_reason_name(KilnMachineReason reason)
         [KILN_REASON_STARTING] = "starting",   [KILN_REASON_GUEST] = "guest",
         [KILN_REASON_DESTROYED] = "destroyed", [KILN_REASON_PANICKED] = "panicked",
         [KILN_REASON_CRASHED] = "crashed",     [KILN_REASON_FAILED] = "failed",
+        [KILN_REASON_IO_ERROR] = "io-error",   [KILN_REASON_WATCHDOG] = "watchdog",
     };
 
     return names[reason];

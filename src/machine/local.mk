@@ -3,16 +3,28 @@ libkiln_machine_a_SOURCES = \
 	%D%/board.c \
 	%D%/boot.c \
 	%D%/build.c \
+	%D%/chars.c %D%/chars.h \
 	%D%/cpu.c \
+	%D%/devices.c %D%/devices.h \
+	%D%/disks.c \
+	%D%/functions.c %D%/functions.h \
+	%D%/io.c %D%/io.h \
 	%D%/lifecycle.c \
+	%D%/live.c \
 	%D%/machine.h \
 	%D%/msi.c %D%/msi.h \
+	%D%/nets.c \
 	%D%/pci.c %D%/pci.h \
 	%D%/pin.c %D%/pin.h \
 	%D%/ports.c \
 	%D%/private.h \
 	%D%/ram.c \
+	%D%/root-ports.c \
 	%D%/save.c \
+	%D%/small.c \
 	%D%/statistics.c \
 	%D%/tables.c %D%/tables.h \
-	%D%/vcpu-group.c %D%/vcpu-group.h
+	%D%/tpm.c \
+	%D%/virtio-serial.c \
+	%D%/vcpu-group.c %D%/vcpu-group.h \
+	%D%/vsock-fs.c

@@ -57,6 +57,8 @@ typedef enum {
     KILN_REASON_PANICKED,  /* crashed or shutoff: the guest said that it panicked (pvpanic) */
     KILN_REASON_CRASHED,   /* running or shutoff: a crash, and on_crash restarted or ended it */
     KILN_REASON_FAILED,    /* paused or shutoff: KVM or kiln itself cannot go on */
+    KILN_REASON_IO_ERROR,  /* paused: a disk's error policy says stop; resume tries again */
+    KILN_REASON_WATCHDOG,  /* paused: the guest's watchdog expired and its action says pause */
 } KilnMachineReason;
 
 /* How it ended, for exit statuses and logs. */
@@ -74,7 +76,23 @@ typedef enum {
     KILN_EVENT_REBOOT,   /* the guest was reset, by itself or by the user, and runs on */
     KILN_EVENT_PANIC,    /* the guest said that it panicked, whatever on_crash makes of it */
     KILN_EVENT_FINISHED, /* state is SHUTOFF; the process may end */
+    KILN_EVENT_IO_ERROR, /* a disk's request failed on the host, whatever became of it */
+    KILN_EVENT_WATCHDOG, /* the guest's watchdog expired, whatever its action makes of it */
+    KILN_EVENT_BALLOON,  /* the guest has more or less memory than before */
 } KilnMachineEvent;
+
+/**
+ * KilnMachineIoError:
+ * @alias: of the disk; lives as long as the machine
+ * @error: the errno
+ * @action: "none" (ignored), "pause" or "report", libvirt's words
+ */
+typedef struct {
+    const char *alias;
+    gboolean is_read;
+    int error;
+    const char *action;
+} KilnMachineIoError;
 
 typedef void (*KilnMachineListener)(KilnMachine *machine, KilnMachineEvent event, void *opaque);
 
@@ -82,12 +100,16 @@ typedef void (*KilnMachineListener)(KilnMachine *machine, KilnMachineEvent event
  * KilnMachineOptions:
  * @kvm_fd: an open /dev/kvm, borrowed; -1 opens it
  * @console: connect the first serial port to the terminal, whatever the definition says of it
+ * @socket_dir: (nullable): where sockets are made that the definition asks for and does not name
+ * @state_dir: (nullable): where devices keep what outlives the guest's runs: a TPM's state
  * @thread_started: (nullable): called on each vCPU thread before it runs the guest: where the
  *   sandbox closes around it
  */
 typedef struct {
     int kvm_fd;
     gboolean console;
+    const char *socket_dir;
+    const char *state_dir;
     gboolean (*thread_started)(GError **error);
 } KilnMachineOptions;
 
@@ -151,6 +173,28 @@ const char *kiln_machine_reason_name(KilnMachineReason reason);
  */
 guint kiln_machine_listen(KilnMachine *machine, KilnMachineListener listener, void *opaque);
 void kiln_machine_unlisten(KilnMachine *machine, guint id);
+
+/* ---- Devices of a running guest; each fails naming what there is not ---------------------------
+ */
+
+/* The disk with @target ("vda", or its alias) is @bytes long from now on, and the guest is told. */
+gboolean kiln_machine_resize_disk(KilnMachine *machine, const char *target, uint64_t bytes,
+                                  GError **error);
+/* The guest is to have @bytes of memory: its balloon's target. */
+gboolean kiln_machine_set_memory(KilnMachine *machine, uint64_t bytes, GError **error);
+/* How often it reports on its memory; 0: never. */
+gboolean kiln_machine_set_memory_period(KilnMachine *machine, guint seconds, GError **error);
+/* The virtio-mem device @alias is to give the guest @bytes. */
+gboolean kiln_machine_set_memory_device(KilnMachine *machine, const char *alias, uint64_t bytes,
+                                        GError **error);
+/* The cable of the interface (alias, host side's name or MAC) is plugged in, or pulled. */
+gboolean kiln_machine_set_link(KilnMachine *machine, const char *interface, gboolean up,
+                               GError **error);
+
+/* What KILN_EVENT_IO_ERROR is about, during the event. */
+const KilnMachineIoError *kiln_machine_io_error(const KilnMachine *machine);
+/* Bytes of memory that the guest has: all less what is in its balloon. */
+uint64_t kiln_machine_memory(const KilnMachine *machine);
 
 /**
  * kiln_machine_domain:

@@ -7,7 +7,7 @@
 #include <sched.h>
 
 gboolean
-kiln_pin_thread(pthread_t thread, const KilnBitmap *cpus, guint vcpu, GError **error)
+kiln_pin_thread(pthread_t thread, const KilnBitmap *cpus, const char *whose, GError **error)
 {
     cpu_set_t *set = CPU_ALLOC(KILN_BITMAP_MAX_BITS);
     size_t bytes = CPU_ALLOC_SIZE(KILN_BITMAP_MAX_BITS);
@@ -22,10 +22,7 @@ kiln_pin_thread(pthread_t thread, const KilnBitmap *cpus, guint vcpu, GError **e
     if (failed != 0) {
         g_autofree char *text = kiln_bitmap_format(cpus);
 
-        if (vcpu == KILN_PIN_EMULATOR)
-            return kiln_error_set_errno(error, failed, "cannot pin kiln to host CPUs '%s'", text);
-        return kiln_error_set_errno(error, failed, "cannot pin vCPU %u to host CPUs '%s'", vcpu,
-                                    text);
+        return kiln_error_set_errno(error, failed, "cannot pin %s to host CPUs '%s'", whose, text);
     }
     return TRUE;
 }

@@ -7,13 +7,12 @@
 
 #include <pthread.h>
 
-#define KILN_PIN_EMULATOR G_MAXUINT
-
 /**
  * kiln_pin_thread:
  * @cpus: host CPUs, at least one of which must be there
- * @vcpu: whose thread it is, for the error; KILN_PIN_EMULATOR: the main one
+ * @whose: thread it is, for the error: "vCPU 3", "kiln"
  */
-gboolean kiln_pin_thread(pthread_t thread, const KilnBitmap *cpus, guint vcpu, GError **error);
+gboolean kiln_pin_thread(pthread_t thread, const KilnBitmap *cpus, const char *whose,
+                         GError **error);
 
 #endif

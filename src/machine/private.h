@@ -4,19 +4,23 @@
 #define KILN_MACHINE_PRIVATE_H
 
 #include "base/fd.h"
+#include "base/process.h"
 #include "bus/pci-bus.h"
 #include "bus/space.h"
 #include "device/clock.h"
 #include "device/ich9-pm.h"
 #include "device/reset.h"
+#include "device/tpm-emulator.h"
 #include "kvm/cpuid.h"
 #include "kvm/kvm.h"
 #include "kvm/vm.h"
 #include "loop/event.h"
+#include "machine/io.h"
 #include "machine/machine.h"
 #include "machine/msi.h"
 #include "machine/vcpu-group.h"
 #include "memory/memory.h"
+#include "virtio/device.h"
 
 enum {
     KILN_MACHINE_N_ISA_IRQS = 16,
@@ -30,13 +34,37 @@ typedef enum {
     KILN_REQUEST_PANIC = 1 << 2,
     KILN_REQUEST_CRASH_LOADED = 1 << 3,
     KILN_REQUEST_FAILURE = 1 << 4,
+    KILN_REQUEST_IO_ERROR = 1 << 5, /* pause: a disk waits */
+    KILN_REQUEST_PAUSE = 1 << 6,    /* pause: the watchdog's action */
+    KILN_REQUEST_IO_ERROR_TOLD = 1 << 7,
+    KILN_REQUEST_WATCHDOG = 1 << 8, /* it expired; the main thread does what it is to do */
+    KILN_REQUEST_DESTROY = 1 << 9,  /* the plug is pulled: the watchdog's action poweroff */
+    /* Those that are told and no more: the guest goes on, its crash kernel too. */
+    KILN_REQUESTS_TOLD =
+        KILN_REQUEST_CRASH_LOADED | KILN_REQUEST_IO_ERROR_TOLD | KILN_REQUEST_WATCHDOG,
 } KilnRequest;
 
-/* A serial port and its host side. */
+/* A host side: of a serial port, a console, a channel. */
 typedef struct {
     char *alias;          /* (owned) "serial0" */
     KilnChardev *chardev; /* (owned) */
+    gboolean console;     /* it can be asked for as one */
 } KilnMachinePort;
+
+enum { KILN_MACHINE_MAX_IO_ERRORS = 16 }; /* that wait to be told; more are not told singly */
+
+/* A disk and what belongs to it. */
+typedef struct {
+    KilnMachine *machine;
+    const KilnDisk *disk;     /* of the definition */
+    KilnVirtioDevice *device; /* one of @virtios */
+} KilnMachineDisk;
+
+/* An interface. */
+typedef struct {
+    const KilnNet *net;       /* of the definition */
+    KilnVirtioDevice *device; /* one of @virtios */
+} KilnMachineNet;
 
 struct KilnMachine {
     KilnDomain *domain; /* (owned) */
@@ -56,9 +84,18 @@ struct KilnMachine {
     KilnPciHost *pci;                            /* (owned) */
     KilnIch9Pm *pm;                              /* one of @devices */
     KilnDevice *rtc;                             /* one of @devices */
-    GPtrArray *devices; /* (owned) of KilnDevice: reset and saved in this order */
-    KilnFd kernel_fd;   /* (owned) kept open: each reset loads the kernel again */
-    KilnFd initrd_fd;   /* (owned) -1: none */
+    GHashTable *root_ports;    /* (owned) index -> KilnPciDevice, one of @devices */
+    KilnIoThreads *threads;    /* (owned) */
+    KilnTpmEmulator *tpm;      /* (owned) (nullable) */
+    KilnProcess *swtpm;        /* (owned) (nullable) */
+    KilnVirtioDevice *balloon; /* (nullable) one of @virtios */
+    GPtrArray *disks;          /* (owned) of KilnMachineDisk */
+    GArray *nets;              /* (owned) of KilnMachineNet */
+    GHashTable *throttles;     /* (owned) <group_name> -> KilnThrottleGroup */
+    GPtrArray *virtios;        /* (owned) of KilnVirtioDevice: those that stop and go on */
+    GPtrArray *devices;        /* (owned) of KilnDevice: reset and saved in this order */
+    KilnFd kernel_fd;          /* (owned) kept open: each reset loads the kernel again */
+    KilnFd initrd_fd;          /* (owned) -1: none */
     KilnCpuTopology topology;
     KilnVcpuGroup *vcpus; /* (owned) */
 
@@ -66,20 +103,23 @@ struct KilnMachine {
     KilnMachineState state;
     KilnMachineReason reason;
     KilnMachineOutcome outcome;
-    GError *failure;         /* (owned) (nullable) */
-    gboolean reboot_on_off;  /* the user asked for a reboot: the next power-off restarts */
-    gboolean told_crash;     /* since the last reset: a guest may say it as often as it likes */
-    gboolean running_before; /* it has been started: reset must start from a used board */
-    uint64_t kvm_clock_ns;   /* kvmclock's time while paused */
-    gint64 clock_offset;     /* seconds that the guest's clock is ahead of UTC at first */
-    GArray *listeners;       /* (owned) */
+    GError *failure;             /* (owned) (nullable) */
+    gboolean reboot_on_off;      /* the user asked for a reboot: the next power-off restarts */
+    gboolean told_crash;         /* since the last reset: a guest may say it as often as it likes */
+    gboolean running_before;     /* it has been started: reset must start from a used board */
+    uint64_t kvm_clock_ns;       /* kvmclock's time while paused */
+    gint64 clock_offset;         /* seconds that the guest's clock is ahead of UTC at first */
+    KilnMachineIoError io_error; /* of the last KILN_EVENT_IO_ERROR */
+    GArray *listeners;           /* (owned) */
     guint last_listener;
 
     /* From any thread to the main one. */
-    guint requests;            /* (atomic) KilnRequest bits */
-    guint reset_cause;         /* (atomic) KilnResetCause of the last KILN_REQUEST_RESET */
-    KilnMutex lock;            /* of what follows */
-    GError *vcpu_error;        /* (owned) (nullable) the first vCPU failure */
+    guint requests;     /* (atomic) KilnRequest bits */
+    guint reset_cause;  /* (atomic) KilnResetCause of the last KILN_REQUEST_RESET */
+    KilnMutex lock;     /* of what follows */
+    GError *vcpu_error; /* (owned) (nullable) the first vCPU failure */
+    KilnMachineIoError io_errors[KILN_MACHINE_MAX_IO_ERRORS];
+    guint n_io_errors;
     KilnEvent attention;       /* set with @requests */
     GSource *attention_source; /* (owned) */
 };
@@ -125,6 +165,16 @@ KilnDevice *kiln_machine_add_device(KilnMachine *machine, KilnDevice *device);
 /* The lock, the listeners and the way to the main thread; what they hold is freed by clear. */
 gboolean kiln_machine_init_lifecycle(KilnMachine *machine, GError **error);
 void kiln_machine_clear_lifecycle(KilnMachine *machine);
+
+/* Tells the listeners.  Main thread. */
+void kiln_machine_emit(KilnMachine *machine, KilnMachineEvent event);
+
+/* disks.c: tells of those that wait. */
+void kiln_machine_tell_io_errors(KilnMachine *machine);
+void kiln_machine_init_disks(KilnMachine *machine);
+void kiln_machine_free_disks(KilnMachine *machine);
+/* tpm.c: after its device. */
+void kiln_machine_free_tpm(KilnMachine *machine);
 
 /* Notes @request, stops all vCPUs soon and tells the main thread.  Any thread, with locks of
  * devices held. */

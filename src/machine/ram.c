@@ -51,11 +51,30 @@ hugepage_size(const KilnDomainMemoryBacking *backing, guint cell, uint64_t *size
     return TRUE;
 }
 
+/* Whether another process works on the guest's memory: one that speaks vhost-user. */
+static gboolean
+is_shared(const KilnDomain *domain)
+{
+    for (guint i = 0; i < domain->disks->len; i++) {
+        if (((const KilnDisk *)g_ptr_array_index(domain->disks, i))->source.type ==
+            KILN_DISK_TYPE_VHOSTUSER)
+            return TRUE;
+    }
+    for (guint i = 0; i < domain->interfaces->len; i++) {
+        if (((const KilnNet *)g_ptr_array_index(domain->interfaces, i))->type ==
+            KILN_NET_TYPE_VHOSTUSER)
+            return TRUE;
+    }
+    return domain->filesystems->len > 0;
+}
+
 static KilnMemoryBacking
 memory_backing(const KilnDomain *domain)
 {
     const KilnDomainMemoryBacking *backing = &domain->memory.backing;
 
+    if (is_shared(domain))
+        return KILN_MEMORY_MEMFD;
     if (backing->source == KILN_MEMORY_SOURCE_MEMFD || backing->access == KILN_MEMORY_MODE_SHARED)
         return KILN_MEMORY_MEMFD;
     for (guint i = 0; i < domain->cpu.numa.cells->len; i++) {

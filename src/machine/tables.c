@@ -50,6 +50,15 @@ node_of_vcpu(const KilnDomain *domain, guint vcpu)
     return domain->cpu.numa.cells->len > 0 ? 0 : KILN_ACPI_NO_NODE;
 }
 
+static KilnAcpiTpm
+tpm_kind(const KilnTpm *tpm)
+{
+    if (tpm->model == KILN_TPM_MODEL_TPM_CRB)
+        return KILN_ACPI_TPM_CRB;
+    return tpm->backend.version == KILN_TPM_VERSION_1_2 ? KILN_ACPI_TPM_TIS_1_2
+                                                        : KILN_ACPI_TPM_TIS_2_0;
+}
+
 KilnAcpiTables *
 kiln_machine_acpi_tables(KilnMachine *machine)
 {
@@ -81,6 +90,8 @@ kiln_machine_acpi_tables(KilnMachine *machine)
     options.s5_sleep_type = KILN_ICH9_SLP_TYP_S5;
     options.coms = kiln_machine_com_ports(machine);
     options.console_com = options.coms & 1 ? 0 : KILN_ACPI_NO_COM;
+    if (domain->tpms->len > 0)
+        options.tpm = tpm_kind(g_ptr_array_index(domain->tpms, 0));
     options.pvpanic = domain->panics->len > 0;
     options.n_nodes = n_nodes;
     options.memory = memory;

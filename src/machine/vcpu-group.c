@@ -198,6 +198,7 @@ static gboolean
 start_thread(KilnVcpuGroup *vcpus, guint index, GError **error)
 {
     Runner *runner = &vcpus->runners[index];
+    g_autofree char *whose = NULL;
     pthread_attr_t attributes;
     int failed;
 
@@ -209,8 +210,10 @@ start_thread(KilnVcpuGroup *vcpus, guint index, GError **error)
         return kiln_error_set_errno(error, failed, "cannot start the thread of vCPU %u", index);
     runner->has_thread = TRUE;
     vcpus->n_threads++;
-    return vcpus->pins == NULL || vcpus->pins[index] == NULL ||
-           kiln_pin_thread(runner->thread, vcpus->pins[index], index, error);
+    if (vcpus->pins == NULL || vcpus->pins[index] == NULL)
+        return TRUE;
+    whose = g_strdup_printf("vCPU %u", index);
+    return kiln_pin_thread(runner->thread, vcpus->pins[index], whose, error);
 }
 
 gboolean
@@ -276,6 +279,16 @@ kiln_vcpu_group_park(KilnVcpuGroup *vcpus)
 {
     kiln_vcpu_group_halt(vcpus);
     wait_for_all(vcpus);
+}
+
+gboolean
+kiln_vcpu_group_nmi(KilnVcpuGroup *vcpus, GError **error)
+{
+    for (guint i = 0; i < vcpus->n; i++) {
+        if (!kiln_vcpu_nmi(vcpus->runners[i].vcpu, error))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 void

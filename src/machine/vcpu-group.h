@@ -80,6 +80,9 @@ void kiln_vcpu_group_halt(KilnVcpuGroup *vcpus);
 /* Tells all to park and returns when they are.  Main thread, no device lock held. */
 void kiln_vcpu_group_park(KilnVcpuGroup *vcpus);
 
+/* Gives all, which are parked, an NMI. */
+gboolean kiln_vcpu_group_nmi(KilnVcpuGroup *vcpus, GError **error);
+
 /* Tells all, which are parked, that time stood still for them. */
 void kiln_vcpu_group_was_paused(KilnVcpuGroup *vcpus);
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/intmath.h"
 #include "base/le.h"
+#include "bus/pci-bus.h"
 #include "bus/pci-express.h"
 
 enum {
@@ -392,6 +393,7 @@ pci_free(KilnDevice *device)
 {
     KilnVirtioPci *function = (KilnVirtioPci *)device;
 
+    kiln_pci_bus_remove(&function->pci);
     kiln_virtio_device_quiesce(function->virtio);
     function->virtio->ops->free(function->virtio);
     kiln_msix_free(function->msix);

@@ -112,8 +112,9 @@ kiln_machine_state_name(KilnMachineState state)
 const char *
 kiln_machine_reason_name(KilnMachineReason reason)
 {
-    static const char *const names[] = { "unknown", "booted",    "unpaused", "user",    "starting",
-                                         "guest",   "destroyed", "panicked", "crashed", "failed" };
+    static const char *const names[] = { "unknown",  "booted", "unpaused",  "user",
+                                         "starting", "guest",  "destroyed", "panicked",
+                                         "crashed",  "failed", "io-error",  "watchdog" };
 
     return names[reason];
 }
@@ -150,6 +151,59 @@ kiln_machine_statistics(KilnMachine *machine)
     g_variant_builder_add(&builder, "{sv}", "vcpu.current", g_variant_new_uint32(2));
     g_variant_builder_add(&builder, "{sv}", "balloon.maximum", g_variant_new_uint64(131072));
     return g_variant_builder_end(&builder);
+}
+
+/* What was asked for last, for a test to see in the error that comes back. */
+static gboolean
+asked(GError **error, const char *what, const char *which, guint64 value)
+{
+    return kiln_error_set(error, KILN_ERROR_UNSUPPORTED, "%s %s %" G_GUINT64_FORMAT, what, which,
+                          value);
+}
+
+gboolean
+kiln_machine_resize_disk(KilnMachine *machine, const char *target, uint64_t bytes, GError **error)
+{
+    return asked(error, "resize", target, bytes);
+}
+
+gboolean
+kiln_machine_set_memory(KilnMachine *machine, uint64_t bytes, GError **error)
+{
+    return asked(error, "memory", "balloon", bytes);
+}
+
+gboolean
+kiln_machine_set_memory_period(KilnMachine *machine, guint seconds, GError **error)
+{
+    return asked(error, "memory-period", "balloon", seconds);
+}
+
+gboolean
+kiln_machine_set_memory_device(KilnMachine *machine, const char *alias, uint64_t bytes,
+                               GError **error)
+{
+    return asked(error, "memory-device", alias, bytes);
+}
+
+gboolean
+kiln_machine_set_link(KilnMachine *machine, const char *interface, gboolean up, GError **error)
+{
+    return asked(error, "link", interface, up);
+}
+
+const KilnMachineIoError *
+kiln_machine_io_error(const KilnMachine *machine)
+{
+    static const KilnMachineIoError error = { "virtio-disk0", TRUE, 5, "pause" };
+
+    return &error;
+}
+
+uint64_t
+kiln_machine_memory(const KilnMachine *machine)
+{
+    return 64 << 20;
 }
 
 const KilnDomain *

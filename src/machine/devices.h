@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* From the definition to devices, a function a family; parts of kiln_machine_new(). */
+#ifndef KILN_MACHINE_DEVICES_H
+#define KILN_MACHINE_DEVICES_H
+
+#include "domain/domain.h"
+#include "machine/machine.h"
+#include "virtio/device.h"
+
+/* All devices of <devices> but serial ports, in the order in which they are to be reset. */
+gboolean kiln_machine_build_devices(KilnMachine *machine, GError **error);
+
+/* The families; each error names its device. */
+gboolean kiln_machine_build_root_ports(KilnMachine *machine, GError **error);
+gboolean kiln_machine_build_disks(KilnMachine *machine, GError **error);
+gboolean kiln_machine_build_nets(KilnMachine *machine, GError **error);
+gboolean kiln_machine_build_virtio_serials(KilnMachine *machine, GError **error);
+gboolean kiln_machine_build_rngs(KilnMachine *machine, GError **error);
+gboolean kiln_machine_build_balloon(KilnMachine *machine, GError **error);
+gboolean kiln_machine_build_inputs(KilnMachine *machine, GError **error);
+gboolean kiln_machine_build_watchdogs(KilnMachine *machine, GError **error);
+gboolean kiln_machine_build_vsocks(KilnMachine *machine, GError **error);
+gboolean kiln_machine_build_filesystems(KilnMachine *machine, GError **error);
+gboolean kiln_machine_build_tpm(KilnMachine *machine, GError **error);
+
+/* What every virtio device is told: its name, guest RAM, ring features; the main context. */
+KilnVirtioOptions kiln_machine_virtio_options(const KilnMachine *machine,
+                                              const KilnDeviceInfo *info,
+                                              const KilnVirtioDriver *driver);
+
+#endif

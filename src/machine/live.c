@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What can be changed of a running guest's devices; see machine.h. */
+#include "machine/private.h"
+
+#include "base/error.h"
+#include "block/block.h"
+#include "device/virtio-balloon.h"
+#include "device/virtio-blk.h"
+#include "device/virtio-net.h"
+#include "domain/domain.h"
+
+#include <string.h>
+
+static gboolean
+require_guest(const KilnMachine *machine, GError **error)
+{
+    if (machine->state == KILN_MACHINE_RUNNING || machine->state == KILN_MACHINE_PAUSED)
+        return TRUE;
+    return kiln_error_set(error, KILN_ERROR_STATE, "the guest is %s",
+                          kiln_machine_state_name(machine->state));
+}
+
+/* ---- Disks -------------------------------------------------------------------------------------
+ */
+
+static KilnMachineDisk *
+find_disk(KilnMachine *machine, const char *target)
+{
+    for (guint i = 0; i < machine->disks->len; i++) {
+        KilnMachineDisk *disk = g_ptr_array_index(machine->disks, i);
+
+        if (strcmp(target, disk->disk->target_dev) == 0 ||
+            strcmp(target, disk->disk->info.alias) == 0)
+            return disk;
+    }
+    return NULL;
+}
+
+/* The device stands still for it; nothing of the guest has to. */
+static gboolean
+resize_chain(KilnVirtioDevice *device, uint64_t bytes, GError **error)
+{
+    KilnBlock *chain = kiln_virtio_blk_chain(device);
+    gboolean done;
+
+    if (chain == NULL)
+        return kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
+                              "its size is its back end's to change");
+    kiln_virtio_device_quiesce(device);
+    done = kiln_block_resize(chain, bytes, error);
+    if (done)
+        kiln_virtio_blk_resized(device);
+    kiln_virtio_device_resume(device);
+    return done;
+}
+
+gboolean
+kiln_machine_resize_disk(KilnMachine *machine, const char *target, uint64_t bytes, GError **error)
+{
+    KilnMachineDisk *disk = find_disk(machine, target);
+
+    if (!require_guest(machine, error))
+        return FALSE;
+    if (disk == NULL)
+        return kiln_error_set(error, KILN_ERROR_NOT_FOUND, "the guest has no disk '%s'", target);
+    if (resize_chain(disk->device, bytes, error))
+        return TRUE;
+    g_prefix_error(error, "disk '%s': ", target);
+    return FALSE;
+}
+
+/* ---- Memory ------------------------------------------------------------------------------------
+ */
+
+static gboolean
+require_balloon(const KilnMachine *machine, GError **error)
+{
+    if (!require_guest(machine, error))
+        return FALSE;
+    return machine->balloon != NULL ||
+           kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
+                          "the guest has no balloon: its definition lacks <memballoon "
+                          "model='virtio'/>");
+}
+
+gboolean
+kiln_machine_set_memory(KilnMachine *machine, uint64_t bytes, GError **error)
+{
+    if (!require_balloon(machine, error))
+        return FALSE;
+    if (bytes == 0 || bytes > kiln_memory_size(machine->memory))
+        return kiln_error_set(error, KILN_ERROR_INVALID,
+                              "the guest can have 1 to %" G_GUINT64_FORMAT " KiB",
+                              kiln_memory_size(machine->memory) / 1024);
+    kiln_virtio_balloon_set_target(machine->balloon, bytes);
+    return TRUE;
+}
+
+gboolean
+kiln_machine_set_memory_period(KilnMachine *machine, guint seconds, GError **error)
+{
+    if (!require_balloon(machine, error))
+        return FALSE;
+    kiln_virtio_balloon_set_stats_period(machine->balloon, seconds);
+    return TRUE;
+}
+
+gboolean
+kiln_machine_set_memory_device(KilnMachine *machine, const char *alias, uint64_t bytes,
+                               GError **error)
+{
+    return kiln_error_set(error, KILN_ERROR_NOT_FOUND, "the guest has no memory device '%s'",
+                          alias);
+}
+
+uint64_t
+kiln_machine_memory(const KilnMachine *machine)
+{
+    return machine->balloon != NULL ? kiln_virtio_balloon_actual(machine->balloon)
+                                    : kiln_memory_size(machine->memory);
+}
+
+/* ---- Interfaces --------------------------------------------------------------------------------
+ */
+
+gboolean
+kiln_machine_set_link(KilnMachine *machine, const char *interface, gboolean up, GError **error)
+{
+    if (!require_guest(machine, error))
+        return FALSE;
+    for (guint i = 0; i < machine->nets->len; i++) {
+        const KilnMachineNet *net = &g_array_index(machine->nets, KilnMachineNet, i);
+
+        if (strcmp(interface, net->net->info.alias) != 0 &&
+            g_ascii_strcasecmp(interface, net->net->mac) != 0 &&
+            g_strcmp0(interface, net->net->target_dev) != 0)
+            continue;
+        kiln_virtio_net_set_link(net->device, up);
+        return TRUE;
+    }
+    return kiln_error_set(error, KILN_ERROR_NOT_FOUND, "the guest has no interface '%s'",
+                          interface);
+}
+
+/* ---- Errors of disks ---------------------------------------------------------------------------
+ */
+
+const KilnMachineIoError *
+kiln_machine_io_error(const KilnMachine *machine)
+{
+    return &machine->io_error;
+}
+
+void
+kiln_machine_tell_io_errors(KilnMachine *machine)
+{
+    KilnMachineIoError errors[KILN_MACHINE_MAX_IO_ERRORS];
+    guint n;
+
+    kiln_mutex_lock(&machine->lock);
+    n = machine->n_io_errors;
+    memcpy(errors, machine->io_errors, n * sizeof *errors);
+    machine->n_io_errors = 0;
+    kiln_mutex_unlock(&machine->lock);
+    for (guint i = 0; i < n && machine->state != KILN_MACHINE_SHUTOFF; i++) {
+        machine->io_error = errors[i];
+        kiln_machine_emit(machine, KILN_EVENT_IO_ERROR);
+    }
+}
