@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "domain/fields.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -60,12 +61,77 @@ print_statistics(KilnDbusVM1 *guest, GError **error)
     return TRUE;
 }
 
-/* @method is called, with nothing and for nothing; or @print does the work. */
+/* A number with a unit as libvirt has it (KiB, MiB, G, bytes …), or without one in KiB. */
+static gboolean
+parse_bytes(const char *text, guint64 *bytes, GError **error)
+{
+    gsize n_digits = strspn(text, "0123456789");
+    g_autofree char *digits = g_strndup(text, n_digits);
+
+    if (kiln_size_parse(digits, text[n_digits] != '\0' ? text + n_digits : NULL, bytes))
+        return TRUE;
+    return kiln_error_set(error, KILN_ERROR_INVALID, "'%s' is no size", text);
+}
+
+static GVariant *
+resize_arguments(char **words, GError **error)
+{
+    guint64 bytes;
+
+    return parse_bytes(words[1], &bytes, error) ? g_variant_new("(st)", words[0], bytes) : NULL;
+}
+
+static GVariant *
+memory_arguments(char **words, GError **error)
+{
+    guint64 bytes;
+
+    return parse_bytes(words[0], &bytes, error) ? g_variant_new("(t)", bytes / 1024) : NULL;
+}
+
+static GVariant *
+memory_device_arguments(char **words, GError **error)
+{
+    guint64 bytes;
+
+    return parse_bytes(words[1], &bytes, error) ? g_variant_new("(st)", words[0], bytes / 1024)
+                                                : NULL;
+}
+
+static GVariant *
+period_arguments(char **words, GError **error)
+{
+    guint64 seconds;
+
+    if (!g_ascii_string_to_unsigned(words[0], 10, 0, G_MAXUINT32, &seconds, NULL)) {
+        kiln_error_set(error, KILN_ERROR_INVALID, "'%s' is no number of seconds", words[0]);
+        return NULL;
+    }
+    return g_variant_new("(u)", (guint32)seconds);
+}
+
+static GVariant *
+link_arguments(char **words, GError **error)
+{
+    gboolean up = strcmp(words[1], "up") == 0;
+
+    if (!up && strcmp(words[1], "down") != 0) {
+        kiln_error_set(error, KILN_ERROR_INVALID, "a link is up or down, not '%s'", words[1]);
+        return NULL;
+    }
+    return g_variant_new("(sb)", words[0], up);
+}
+
+/* @method is called for nothing, with nothing or with what @arguments makes of @n words; or @print
+ * does the work. */
 static const struct {
     const char *name;
     const char *method;
     gboolean (*print)(KilnDbusVM1 *guest, GError **error);
     const char *summary;
+    int n;
+    const char *words;
+    GVariant *(*arguments)(char **words, GError **error);
 } actions[] = {
     { "status", NULL, print_status, "print the state and its reason" },
     { "pause", "Pause", NULL, "stop the guest's CPUs and clocks" },
@@ -76,6 +142,15 @@ static const struct {
     { "kill", "Quit", NULL, "pull the plug" },
     { "xml", NULL, print_xml, "print the live definition" },
     { "stats", NULL, print_statistics, "print counters, by libvirt's names" },
+    { "resize", "ResizeBlock", NULL, "give a disk another size", 2, "DISK SIZE", resize_arguments },
+    { "memory", "SetMemory", NULL, "how much memory the guest is to have, by its balloon", 1,
+      "SIZE", memory_arguments },
+    { "memory-period", "SetMemoryPeriod", NULL, "how often the guest reports on its memory", 1,
+      "SECONDS", period_arguments },
+    { "memory-device", "SetMemoryDevice", NULL, "how much memory a virtio-mem device gives", 2,
+      "ALIAS SIZE", memory_device_arguments },
+    { "link", "SetLink", NULL, "plug an interface's cable in or pull it", 2, "INTERFACE up|down",
+      link_arguments },
 };
 
 static int
@@ -99,22 +174,39 @@ describe_actions(void)
 {
     GString *text = g_string_new("Actions:\n");
 
-    for (guint i = 0; i < G_N_ELEMENTS(actions); i++)
-        g_string_append_printf(text, "  %-10s %s\n", actions[i].name, actions[i].summary);
+    for (guint i = 0; i < G_N_ELEMENTS(actions); i++) {
+        g_autofree char *usage =
+            g_strdup_printf("%s%s%s", actions[i].name, actions[i].n > 0 ? " " : "",
+                            actions[i].n > 0 ? actions[i].words : "");
+
+        g_string_append_printf(text, "  %-24s %s\n", usage, actions[i].summary);
+    }
+    g_string_append(text, "\nA SIZE is in KiB, or has a unit: 512MiB, 20G, 1048576bytes.");
     return g_string_free(text, FALSE);
 }
 
 static int
-act(guint action, const char *name)
+act(guint action, const char *name, char **words)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(KilnDbusVM1) guest = kiln_client_connect(name, KILN_CLIENT_CONNECT_MS, &error);
+    g_autoptr(KilnDbusVM1) guest = NULL;
     g_autoptr(GVariant) answer = NULL;
+    GVariant *arguments = NULL;
 
+    if (actions[action].arguments != NULL) {
+        arguments = actions[action].arguments(words, &error);
+        if (arguments == NULL) {
+            kiln_cli_error("%s", error->message);
+            return KILN_EXIT_USAGE;
+        }
+    }
+    guest = kiln_client_connect(name, KILN_CLIENT_CONNECT_MS, &error);
     if (guest != NULL && actions[action].print != NULL)
         (void)actions[action].print(guest, &error);
     else if (guest != NULL)
-        answer = kiln_client_call(guest, actions[action].method, NULL, NULL, &error);
+        answer = kiln_client_call(guest, actions[action].method, g_steal_pointer(&arguments), NULL,
+                                  &error);
+    g_clear_pointer(&arguments, g_variant_unref);
     if (error == NULL)
         return KILN_EXIT_DONE;
     if (guest != NULL)
@@ -130,18 +222,23 @@ kiln_client_ctl(int argc, char **argv)
     g_autofree char *details = describe_actions();
     const KilnCommandHelp help = {
         .name = "ctl",
-        .arguments = "NAME ACTION",
+        .arguments = "NAME ACTION [ARGUMENT...]",
         .summary = "Controls the guest NAME.",
         .details = details,
     };
     const GOptionEntry entries[] = { { NULL } };
     int status;
 
-    if (!kiln_cli_parse(&help, entries, &argc, &argv, 2, 2, &status))
+    if (!kiln_cli_parse(&help, entries, &argc, &argv, 2, 4, &status))
         return status;
     for (guint i = 0; i < G_N_ELEMENTS(actions); i++) {
-        if (strcmp(argv[2], actions[i].name) == 0)
-            return act(i, argv[1]);
+        if (strcmp(argv[2], actions[i].name) != 0)
+            continue;
+        if (argc - 3 == actions[i].n)
+            return act(i, argv[1], argv + 3);
+        kiln_cli_error("'%s' takes %s", argv[2],
+                       actions[i].n > 0 ? actions[i].words : "no argument");
+        return KILN_EXIT_USAGE;
     }
     return unknown_action(argv[2]);
 }

@@ -18,6 +18,7 @@
 #include "machine/machine.h"
 #include "sandbox/sandbox.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -91,13 +92,33 @@ add_socket_dir(GPtrArray *dirs, const KilnCharSource *source)
         g_ptr_array_add(dirs, g_path_get_dirname(source->endpoint.path));
 }
 
+/* A channel whose socket the document does not place is beside the control sockets, as
+ * NAME.CHANNEL. */
+static void
+place_channels(const KilnDomain *domain)
+{
+    for (guint i = 0; i < domain->channels->len; i++) {
+        KilnChannel *channel = g_ptr_array_index(domain->channels, i);
+        KilnCharEndpoint *endpoint = &channel->source.endpoint;
+
+        if (channel->source.type != KILN_CHAR_TYPE_UNIX || endpoint->path != NULL)
+            continue;
+        endpoint->mode = KILN_CHAR_MODE_BIND;
+        endpoint->path =
+            g_strdup_printf("%s/channel/%s.%s", kiln_control_directory(), domain->name,
+                            channel->target.name != NULL ? channel->target.name : "channel");
+    }
+}
+
 /* Returns: (transfer full): the directories of all sockets that are made for @domain. */
 static char **
 socket_dirs(const KilnDomain *domain)
 {
     GPtrArray *dirs = g_ptr_array_new();
 
+    place_channels(domain);
     g_ptr_array_add(dirs, g_strdup(kiln_control_directory()));
+    g_ptr_array_add(dirs, g_build_filename(kiln_control_directory(), "channel", NULL));
     for (guint i = 0; i < domain->serials->len; i++)
         add_socket_dir(dirs, &((KilnSerial *)g_ptr_array_index(domain->serials, i))->source);
     for (guint i = 0; i < domain->consoles->len; i++)
@@ -106,6 +127,15 @@ socket_dirs(const KilnDomain *domain)
         add_socket_dir(dirs, &((KilnChannel *)g_ptr_array_index(domain->channels, i))->source);
     g_ptr_array_add(dirs, NULL);
     return (char **)g_ptr_array_free(dirs, FALSE);
+}
+
+/* Returns: FALSE with @error set if the directory of sockets without a place cannot be made. */
+static gboolean
+make_channel_directory(char **directory, GError **error)
+{
+    *directory = g_build_filename(kiln_control_directory(), "channel", NULL);
+    return g_mkdir_with_parents(*directory, 0700) == 0 ||
+           kiln_error_set_errno(error, errno, "cannot make the directory '%s'", *directory);
 }
 
 static gboolean
@@ -150,14 +180,20 @@ static gboolean
 start(Run *run, KilnDomain *domain, const RunOptions *options, GError **error)
 {
     g_autoptr(KilnDomain) owned = domain;
+    g_autofree char *channels = NULL;
+    g_autofree char *state = g_build_filename(g_get_user_data_dir(), "libvirt", "kiln", NULL);
     KilnMachineOptions machine_options = { .kvm_fd = -1,
+                                           .state_dir = state,
                                            .console = options->console,
                                            .thread_started = kiln_sandbox_enter_vcpu_thread };
     KilnControlGuest guest;
 
     run->listener = kiln_listener_open(run->name, error);
-    if (run->listener == NULL || !catch_signals(run, error))
+    if (run->listener == NULL || !catch_signals(run, error) ||
+        ((owned->channels->len > 0 || owned->vsocks->len > 0) &&
+         !make_channel_directory(&channels, error)))
         return FALSE;
+    machine_options.socket_dir = channels;
     run->machine = kiln_machine_new(g_steal_pointer(&owned), &machine_options, error);
     if (run->machine == NULL)
         return FALSE;

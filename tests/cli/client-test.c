@@ -102,6 +102,44 @@ ctl(const char *action, const char **out, const char **err)
     return WEXITSTATUS(status);
 }
 
+/* Words that follow an action; the fake machine refuses all, and says what it understood. */
+START_TEST(ctl_takes_arguments)
+{
+    static const struct {
+        const char *words;
+        int status;
+        const char *err;
+    } steps[] = {
+        { "resize vda 3G", 1, "resize vda 3221225472\n" },
+        { "resize vda 2048", 1, "resize vda 2097152\n" },
+        { "resize vda much", 2, "'much' is no size\n" },
+        { "resize vda", 2, "'resize' takes DISK SIZE\n" },
+        { "pause now", 2, "'pause' takes no argument\n" },
+        { "memory 512MiB", 1, "memory balloon 536870912\n" },
+        { "memory-period 5", 1, "memory-period balloon 5\n" },
+        { "memory-period often", 2, "'often' is no number of seconds\n" },
+        { "memory-device virtiomem0 1G", 1, "memory-device virtiomem0 1073741824\n" },
+        { "link net0 up", 1, "link net0 1\n" },
+        { "link net0 sideways", 2, "a link is up or down, not 'sideways'\n" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {
+        g_auto(GStrv) words = g_strsplit(steps[i].words, " ", -1);
+        g_autofree char *program = program_path();
+        char *argv[] = { program,  (char[]){ "ctl" }, (char[]){ "my guest" },
+                         words[0], words[1],          words[1] != NULL ? words[2] : NULL,
+                         NULL };
+        g_autofree char *err = NULL;
+        int status;
+
+        ck_assert(
+            g_spawn_sync(NULL, argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, NULL, &err, &status, NULL));
+        ck_assert_msg(g_str_has_suffix(err, steps[i].err), "%s: %s", steps[i].words, err);
+        ck_assert_int_eq(WEXITSTATUS(status), steps[i].status);
+    }
+}
+END_TEST
+
 START_TEST(ctl_does_what_it_says)
 {
     static const struct {
@@ -282,6 +320,7 @@ make_suite(void)
     TCase *tcase = kiln_test_case(suite, "client");
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, ctl_takes_arguments);
     tcase_add_test(tcase, ctl_does_what_it_says);
     tcase_add_test(tcase, list_tells_state_cpus_and_memory);
     tcase_add_test(tcase, console_talks_and_leaves);
