@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Whole Debian systems with the devices that a server has, and what they do with them."""
+import glob
+import json
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+
+import system
+import vmm
+from system import System, does, on_host, powers_off, starts
+
+AGENT = """
+    <channel type='unix'>
+      <source mode='bind' path='@DIR@/agent'/>
+      <target type='virtio' name='org.qemu.guest_agent.0'/>
+    </channel>"""
+
+CONSOLE = """
+    <console type='pty'><target type='serial' port='0'/></console>
+    <console type='unix'>
+      <source mode='bind' path='@DIR@/console'/>
+      <target type='virtio'/>
+    </console>"""
+
+RNG = "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
+
+
+def data_disk(name, kind="raw", size="256M", driver="discard='unmap'", more=""):
+    return f"""
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='{kind}' {driver}/>
+      <source file='@DIR@/data-{name}.{kind}'/>
+      <target dev='{name}' bus='virtio'/>
+      <serial>data-{name}</serial>{more}
+    </disk>"""
+
+
+class Server(System):
+    """With data disks, which are made before it starts."""
+
+    data = ()
+
+    def prepare(self, directory):
+        super().prepare(directory)
+        for name, kind, size in self.data:
+            system.run("qemu-img", "create", "-q", "-f", kind, f"{directory}/data-{name}.{kind}", size)
+        os.makedirs(f"{directory}/share", exist_ok=True)
+        with open(f"{directory}/share/from-the-host", "w", encoding="ascii") as file:
+            file.write("hello from the host\n")
+        subprocess.run(["chown", "-R", f"{vmm.USER}:{vmm.USER}", f"{directory}/share"], check=True)
+
+
+# --- steps
+
+def agent_answers(running):
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(60)
+        connection.connect(f"{running.directory}/agent")
+        file = connection.makefile("rw")
+        for request, wanted in (({"execute": "guest-ping"}, {}), ({"execute": "guest-get-host-name"}, None)):
+            file.write(json.dumps(request) + "\n")
+            file.flush()
+            answer = json.loads(file.readline())
+            if "return" not in answer or (wanted is not None and answer["return"] != wanted):
+                return f"the agent answers {answer} to {request}"
+    return None if answer["return"]["host-name"] == "guest" else f"the agent says {answer}"
+
+
+def console_answers(running):
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(60)
+        connection.connect(f"{running.directory}/console")
+        connection.sendall(b"echo over $((6 * 7)) hvc\n")
+        text = b""
+        while b"KILN-STATUS 0" not in text:
+            some = connection.recv(4096)
+            if not some:
+                return f"the console ended: {text}"
+            text += some
+    return None if b"over 42 hvc" in text else f"the console says {text}"
+
+
+def host_listens(family, address, serve):
+    """Runs @serve(connection) on the host for one connection, in a thread."""
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.settimeout(120)
+    listener.bind(address)
+    listener.listen()
+
+    def work():
+        try:
+            connection, _ = listener.accept()
+            with connection:
+                serve(connection)
+        except OSError:
+            pass
+        listener.close()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+VSOCK_GUEST = (
+    "python3 -c 'import socket; s = socket.socket(40, 1); s.connect((2, 7000)); s.sendall(bytes(100000)); "
+    "s.shutdown(1); print(\"echoed\", sum(len(b) for b in iter(lambda: s.recv(65536), b\"\")))'"
+)
+
+
+def vsock_echoes(running):
+    def echo(connection):
+        while some := connection.recv(65536):
+            connection.sendall(some)
+
+    thread = host_listens(socket.AF_VSOCK, (socket.VMADDR_CID_ANY, 7000), echo)
+    complaint = does(VSOCK_GUEST, r"^echoed 100000$")(running)
+    thread.join(10)
+    return complaint
+
+
+def host_file_says(name, wanted):
+    def step(running):
+        with open(f"{running.directory}/{name}", encoding="utf-8") as file:
+            text = file.read()
+        return None if wanted in text else f"{name} says '{text}'"
+
+    return step
+
+
+def resident(running):
+    """KiB of memory that the guest's process has."""
+    with open(f"/proc/{running.process.pid}/status", encoding="ascii") as file:
+        return int(re.search(r"^VmRSS:\s+(\d+)", file.read(), re.MULTILINE).group(1))
+
+
+def balloon_gives_back(running):
+    """The guest touches its memory and lets go; the balloon's pages go back to the host, and return."""
+    status, output = running.shell("dd if=/dev/zero of=/dev/shm/fill bs=1M count=180 2>&1; rm /dev/shm/fill")
+    before = resident(running)
+    running.kiln("memory", "320MiB")
+    end = time.monotonic() + 120
+    while resident(running) > before - 120 * 1024 and time.monotonic() < end:
+        time.sleep(1)
+    after = resident(running)
+    if after > before - 120 * 1024:
+        return f"resident memory went from {before} to {after} KiB only: {output}"
+    status, output = running.shell("awk '/MemTotal/ { print $2 }' /proc/meminfo")
+    running.kiln("memory", f"{running.guest.memory}MiB")
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        if f"balloon.current={running.guest.memory * 1024}" in running.kiln("stats"):
+            return does("dd if=/dev/zero of=/dev/shm/fill bs=1M count=180 && rm /dev/shm/fill")(running)
+        time.sleep(1)
+    return f"the guest did not take its memory again: {running.kiln('stats')}"
+
+
+def disk_blocks(path):
+    return os.stat(path).st_blocks * 512
+
+
+def trim_gives_back(device, file):
+    """A file system on @device is filled and emptied; after fstrim the host's file has shrunk."""
+
+    def step(running):
+        path = f"{running.directory}/{file}"
+        complaint = does(f"mkfs.ext4 -q -F {device} && mkdir -p /mnt/t && mount {device} /mnt/t && "
+                         "dd if=/dev/urandom of=/mnt/t/fill bs=1M count=96 conv=fsync 2>&1")(running)
+        if complaint is not None:
+            return complaint
+        full = disk_blocks(path)
+        complaint = does("rm /mnt/t/fill && sync && fstrim -v /mnt/t && umount /mnt/t")(running)
+        if complaint is not None:
+            return complaint
+        left = disk_blocks(path)
+        return None if left < full - (80 << 20) else f"{file} had {full} bytes on the host, and has {left} now"
+
+    return step
+
+
+def fio_verifies(device, size="48m", more=""):
+    return does(
+        f"fio --name=v --filename={device} --rw=randrw --bsrange=4k-128k --size={size} --ioengine=libaio --iodepth=32 "
+        f"--direct=1 --verify=crc32c --do_verify=1 --verify_fatal=1 --randseed=7 --minimal {more} >/tmp/fio 2>&1 "
+        "|| { tail -c 1500 /tmp/fio; false; }", patience=900)
+
+
+def tree_copies(device):
+    """A tree of thousands of files, copied, and read back after the caches are dropped."""
+    return does(
+        f"mkfs.ext4 -q -F {device} && mkdir -p /mnt/d && mount {device} /mnt/d && cp -a /usr/lib/python3.11 /usr/share /mnt/d/ && "
+        "sync && echo 3 >/proc/sys/vm/drop_caches && cd /mnt/d && "
+        "a=$(find python3.11 share -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum) && "
+        "b=$(cd /usr/lib && find python3.11 -type f -print0 | sort -z | xargs -0 sha256sum; cd /usr && "
+        "find share -type f -print0 | sort -z | xargs -0 sha256sum) && b=$(echo \"$b\" | sha256sum) && cd / && "
+        "umount /mnt/d && echo \"$a\" && [ \"$a\" = \"$b\" ]", patience=900)
+
+
+def image_is_clean(file):
+    return on_host("qemu-img", "check", "-q", f"@DIR@/{file}")
+
+
+def iperf_both_ways(server, minimum=1):
+    """iperf3 from the guest to a server on the host, and back."""
+
+    def step(running):
+        with vmm.as_user(["iperf3", "-s", "-1", "-p", "5201"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as one:
+            time.sleep(1)
+            complaint = does(f"iperf3 -c {server} -t 3 -f m 2>&1", r"receiver")(running)
+            one.kill()
+        if complaint is not None:
+            return complaint
+        with vmm.as_user(["iperf3", "-s", "-1", "-p", "5201"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as one:
+            time.sleep(1)
+            complaint = does(f"iperf3 -c {server} -R -t 3 -f m 2>&1", r"receiver")(running)
+            one.kill()
+        return complaint
+
+    return step
+
+
+def interface(device):
+    """What the guest calls the interface in that PCI slot's order: eth0, eth1 by kernel order."""
+    return f"$(ls -d /sys/class/net/e* | sort | sed -n {device}p | xargs basename)"
