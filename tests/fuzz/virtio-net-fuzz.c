@@ -41,7 +41,8 @@ next_buffer(Fuzz *fuzz)
 {
     static const uint32_t lengths[] = { 1, 2, 10, 12, 14, 26, 64, 200, 1514, 2048, 9000, 65562 };
     uint32_t length = lengths[next(fuzz) % G_N_ELEMENTS(lengths)];
-    size_t given = MIN(MIN(next(fuzz), length), fuzz->size);
+    size_t wanted = next(fuzz); /* MIN() would read it twice */
+    size_t given = MIN(MIN(wanted, length), fuzz->size);
     KilnDriverBuffer buffer = kiln_driver_alloc(fuzz->driver, length);
 
     memcpy(buffer.host, fuzz->data, given);
@@ -71,7 +72,8 @@ step_chain(Fuzz *fuzz)
 static void
 step_cable(Fuzz *fuzz)
 {
-    size_t length = MIN((size_t)next(fuzz), fuzz->size);
+    size_t wanted = next(fuzz);
+    size_t length = MIN(wanted, fuzz->size);
 
     (void)!send(fuzz->peer, fuzz->data, length, MSG_NOSIGNAL | MSG_DONTWAIT);
     fuzz->data += length;
