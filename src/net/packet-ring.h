@@ -19,7 +19,7 @@ typedef struct KilnPacketRing KilnPacketRing;
  * @fd: non-blocking; borrowed, as long as the ring lives
  *
  * Main thread, before the sandbox; afterwards by one thread at a time.  The ring can do nothing but
- * read and write @fd.
+ * read and write.
  *
  * Returns: (transfer full) (nullable): NULL where the host has no io_uring for us: then
  *   net/packet-fd.h does the same, slower.

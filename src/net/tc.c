@@ -34,9 +34,12 @@ limit_receive(const char *interface, const KilnNetdevLimit *limit, GError **erro
         g_string_append_printf(rate, " ceil %" PRIu64 "kbps", limit->peak);
     if (limit->burst != 0)
         g_string_append_printf(rate, " burst %" PRIu64 "kb", limit->burst);
-    return run(error, "tc qdisc replace dev %s root handle 1: htb default 1", interface) &&
-           run(error, "tc class add dev %s parent 1: classid 1:1 htb %s", interface, rate->str) &&
-           run(error, "tc qdisc add dev %s parent 1:1 handle 2: sfq perturb 10", interface);
+    if (!run(error, "tc qdisc replace dev %s root handle 1: htb default 1", interface) ||
+        !run(error, "tc class add dev %s parent 1: classid 1:1 htb %s", interface, rate->str))
+        return FALSE;
+    /* which is only for fairness among the guest's connections */
+    (void)run(NULL, "tc qdisc add dev %s parent 1:1 handle 2: sfq perturb 10", interface);
+    return TRUE;
 }
 
 static gboolean
@@ -55,7 +58,10 @@ gboolean
 kiln_tc_limit(const char *interface, const KilnNetdevLimit *receive, const KilnNetdevLimit *send,
               GError **error)
 {
-    if (receive != NULL && receive->average != 0 && !limit_receive(interface, receive, error))
-        return FALSE;
-    return send == NULL || send->average == 0 || limit_send(interface, send, error);
+    if ((receive == NULL || receive->average == 0 || limit_receive(interface, receive, error)) &&
+        (send == NULL || send->average == 0 || limit_send(interface, send, error)))
+        return TRUE;
+    (void)run(NULL, "tc qdisc del dev %s root", interface); /* no half of it stays */
+    (void)run(NULL, "tc qdisc del dev %s ingress", interface);
+    return FALSE; /* error was set by what failed */
 }

@@ -16,7 +16,8 @@
  *
  * At set-up, with CAP_NET_ADMIN.
  *
- * Returns: FALSE with @error set; kiln_netdev_set_limits() does it without the kernel's help.
+ * Returns: FALSE with @error set, and nothing is limited: there is no tc, or this kernel lacks the
+ *   disciplines.  kiln_netdev_set_limits() does it without them.
  */
 gboolean kiln_tc_limit(const char *interface, const KilnNetdevLimit *receive,
                        const KilnNetdevLimit *send, GError **error);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "net/bridge-helper.h"
 #include "net/tap.h"
 #include "net/tc.h"
 
@@ -104,6 +105,7 @@ START_TEST(a_bridge_gets_a_port_and_gives_its_mtu)
     KilnTapOptions options = { .id = "net0", .bridge = "br0", .mac = mac };
     g_autoptr(GError) error = NULL;
     g_autoptr(KilnNetdev) netdev = NULL;
+    g_autofree char *port = NULL;
 
     ck_assert_ptr_null(kiln_tap_open(&options, &error));
     kiln_assert_error_has(error, "interface 'net0': bridge 'br0' does not exist");
@@ -114,7 +116,8 @@ START_TEST(a_bridge_gets_a_port_and_gives_its_mtu)
     netdev = kiln_tap_open(&options, &error);
     kiln_assert_no_error(error);
     ck_assert_uint_eq(netdev->mtu, 1400);
-    ck_assert_int_eq(access("/sys/class/net/br0/brif/vnet0", F_OK), 0);
+    port = g_strdup_printf("/sys/class/net/br0/brif/%s", netdev->host_name);
+    ck_assert_int_eq(access(port, F_OK), 0);
 }
 END_TEST
 
@@ -129,8 +132,7 @@ START_TEST(a_macvtap_lives_as_long_as_its_backend)
     ck_assert_ptr_null(kiln_macvtap_open(&options, &error));
     kiln_assert_error_has(error, "host interface 'low0' does not exist");
     g_clear_error(&error);
-    if (system("ip link add low0 type veth peer name low1 2>/dev/null") != 0 &&
-        system("ip link add low0 type dummy 2>/dev/null") != 0)
+    if (system("ip tuntap add dev low0 mode tap && ip link set low0 up") != 0)
         return;
     netdev = kiln_macvtap_open(&options, &error);
     if (netdev == NULL) { /* no macvtap in this kernel, or no device nodes for us to make */
@@ -169,6 +171,38 @@ START_TEST(scripts_are_run_before_and_after)
     options.script = "/nonexistent/script";
     ck_assert_ptr_null(kiln_tap_open(&options, &error));
     kiln_assert_error_has(error, "/nonexistent/script");
+}
+END_TEST
+
+START_TEST(a_helper_passes_a_tap_over_a_socket)
+{
+    g_autofree char *directory = kiln_test_dir();
+    g_autofree char *helper = g_build_filename(directory, "helper", NULL);
+    const char script[] =
+        "#!/usr/bin/env python3\n"
+        "import array, fcntl, os, socket, struct, sys\n"
+        "if sys.argv[1:] != ['--use-vnet', '--br=br7', '--fd=3']:\n"
+        "    sys.exit('access denied by acl file')\n"
+        "tap = os.open('/dev/net/tun', os.O_RDWR)\n"
+        "fcntl.ioctl(tap, 0x400454ca, struct.pack('16sH22x', b'tap%d', 0x5002))\n"
+        "s = socket.socket(fileno=3)\n"
+        "s.sendmsg([b'\\0'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [tap]))])\n";
+    g_autoptr(GError) error = NULL;
+    int fds[1];
+    KilnTapOptions options = { .id = "net0", .fds = fds };
+    g_autoptr(KilnNetdev) netdev = NULL;
+
+    ck_assert(g_file_set_contents(helper, script, -1, NULL));
+    ck_assert_int_eq(chmod(helper, 0700), 0);
+    ck_assert_int_eq(kiln_bridge_helper_open(helper, "br8", &error), -1);
+    kiln_assert_error_has(error, "access denied by acl file");
+    kiln_assert_error_has(error, "allow br8");
+    g_clear_error(&error);
+    fds[0] = kiln_bridge_helper_open(helper, "br7", &error);
+    kiln_assert_no_error(error);
+    netdev = kiln_tap_open(&options, &error);
+    kiln_assert_no_error(error);
+    ck_assert_str_eq(netdev->host_name, "tap0");
 }
 END_TEST
 
@@ -227,6 +261,7 @@ tap_suite(void)
     tcase_add_test(test, a_bridge_gets_a_port_and_gives_its_mtu);
     tcase_add_test(test, a_macvtap_lives_as_long_as_its_backend);
     tcase_add_test(test, scripts_are_run_before_and_after);
+    tcase_add_test(test, a_helper_passes_a_tap_over_a_socket);
     tcase_add_test(test, the_kernel_limits_by_tc);
     tcase_add_test(test, what_is_wrong_is_named);
     return suite;
