@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * An io_uring as a source of a GMainContext: one a context.  What is queued while the thread works
- * is submitted together when it next goes to sleep, so a batch costs one system call.
+ * is submitted together when it next goes to sleep, or when there are 8: a batch costs one system
+ * call.
  *
  *   kiln_uring_readv() … -> the thread sleeps: io_uring_enter -> completions -> op->done
  *
