@@ -15,15 +15,17 @@
 enum {
     CHUNK = 256,          /* counts */
     MAX_CHUNKS = 1 << 18, /* 4 TiB of clusters of 64 KiB */
-    MAX_L2_TABLES = 1 << 22,
-    MAX_REFBLOCK_BYTES = 1 << 30,
 };
+
+/* Holes of a sparse file cost its maker nothing, and us the time to read them. */
+static const uint64_t MAX_L2_BYTES = 16ull << 30; /* 128 TiB in clusters of 64 KiB */
+static const uint64_t MAX_REFCOUNTS = 1ull << 28; /* 16 TiB */
 
 typedef struct {
     Qcow2 *q;
     GHashTable *chunks; /* (owned): by number of the first cluster / CHUNK, uint16_t[CHUNK] */
-    unsigned n_l2;
-    uint8_t *table; /* (owned): one cluster */
+    uint64_t l2_bytes;  /* read so far */
+    uint8_t *table;     /* (owned): one cluster */
 } Repair;
 
 static uint16_t *
@@ -89,7 +91,8 @@ count_l2(Repair *repair, uint64_t l1_entry, GError **error)
         return TRUE;
     if (offset % q->cluster_size != 0)
         return kiln_error_set(error, KILN_ERROR_INVALID, "an entry of an L1 table is nonsense");
-    if (repair->n_l2++ == MAX_L2_TABLES)
+    repair->l2_bytes += q->cluster_size;
+    if (repair->l2_bytes > MAX_L2_BYTES)
         return kiln_error_set(error, KILN_ERROR_UNSUPPORTED, "it is too large to be repaired here");
     if (!count(repair, offset, q->cluster_size, error))
         return FALSE;
@@ -207,15 +210,15 @@ static int
 correct_all(Repair *repair)
 {
     Qcow2 *q = repair->q;
-    uint64_t bytes = 0;
+    uint64_t counts = 0;
     uint64_t n = q->n_reftable;
     int result = 0;
 
     for (uint64_t i = 0; i < n && result == 0; i++) {
         if (q->reftable[i] == 0)
             continue;
-        bytes += q->cluster_size;
-        result = bytes > MAX_REFBLOCK_BYTES ? -EFBIG : correct_block(repair, i);
+        counts += 1ull << q->refblock_bits;
+        result = counts > MAX_REFCOUNTS ? -EFBIG : correct_block(repair, i);
     }
     return result < 0 ? result : correct_uncounted(repair);
 }
