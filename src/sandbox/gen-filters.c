@@ -102,6 +102,7 @@ static const struct {
     C(KVM_KVMCLOCK_CTRL),
     C(KVM_NMI),
     C(KVM_GET_CLOCK),
+    C(VHOST_GET_FEATURES),
     C(VHOST_SET_FEATURES),
     C(VHOST_SET_MEM_TABLE),
     C(VHOST_SET_VRING_NUM),
