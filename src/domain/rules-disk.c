@@ -122,7 +122,9 @@ block_size(const KilnDomain *domain, const KilnXmlNode *node)
         YES(path "/source@protocol", .values = "nbd",                                              \
             .note = "of network disks there is NBD in this version"),                              \
         YES(path "/source@file"), YES(path "/source@dev"), YES(path "/source@name"),               \
-        YES(path "/source@tls"), YES(path "/source@tlsHostname"), YES(path "/source/host"),        \
+        YES(path "/source@tls"),                                                                   \
+        NO(path "/source@tlsHostname", "the certificate must have the name of <host>"),            \
+        YES(path "/source/host"),                                                                  \
         YES(path "/source/host@transport", .values = "tcp unix",                                   \
             .note = "RDMA is not available in this version"),                                      \
         YES(path "/source/host@*"), YES(path "/source/slices"), YES(path "/source/slices/slice"),  \

@@ -25,6 +25,13 @@ has_tap(const KilnDomain *domain, const KilnXmlNode *node)
                                                        : "this type of interface has no tap device";
 }
 
+/* Addresses of the guest can be told to a passt alone. */
+static const char *
+is_user(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    return g_strcmp0(type_of(node), "user") == 0 ? NULL : "addresses are the guest's to set";
+}
+
 static const char *
 queue_sizes(const KilnDomain *domain, const KilnXmlNode *node)
 {
@@ -69,9 +76,11 @@ static const KilnDomainRule rules[] = {
     NO(NET "/source/route", "routes of the host's side are the host's to set"),
     NO(NET "/virtualport",
        "switches that have to be told of ports are not available in this version"),
-    NO(NET "/ip", "addresses are the guest's to set, or passt's to choose, in this version"),
+    YES(NET "/ip", .check = is_user, .note = "what passt gives the guest by DHCP"),
+    NO(NET "/ip@peer", "that is of containers"),
+    YES(NET "/ip@*"),
     NO(NET "/route", "routes are the guest's to set"),
-    YES(NET "/portForward"),
+    YES(NET "/portForward", .check = is_user),
     YES(NET "/portForward@*"),
     YES(NET "/portForward/range"),
     YES(NET "/portForward/range@*"),

@@ -39,6 +39,8 @@ kiln_machine_add_function(KilnMachine *machine, KilnPciDevice *pci, const KilnDe
         kiln_device_free(&pci->device);
         return kiln_error_set(error, KILN_ERROR_INVALID, "there is no PCI bus %u", at->bus);
     }
+    pci->device.instance =
+        (uint32_t)at->bus << 8 | devfn; /* by its place it is told in saved state */
     if (!kiln_pci_bus_add(bus, pci, devfn, error)) {
         kiln_device_free(&pci->device);
         return FALSE;

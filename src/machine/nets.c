@@ -19,7 +19,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-enum { MAC_BYTES = 6 };
+enum { MAC_BYTES = 6, DEFAULT_MTU = 1500 };
 
 #define VHOST_NET "/dev/vhost-net"
 
@@ -322,6 +322,9 @@ build_net(KilnMachine *machine, KilnNet *net, GError **error)
     if (net->target_dev == NULL)
         net->target_dev = g_strdup(options.netdev->host_name);
     set_limits(net, options.netdev);
+    if (options.mtu == 0 && options.netdev->mtu != DEFAULT_MTU &&
+        options.netdev->mtu <= G_MAXUINT16)
+        options.mtu = (uint16_t)options.netdev->mtu; /* a bridge of jumbo frames */
     entry.device = make_device(machine, net, &options, error);
     if (entry.device == NULL ||
         !kiln_machine_add_virtio(machine, entry.device, &net->info, &driver->virtio, 0, error))
