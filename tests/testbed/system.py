@@ -102,6 +102,13 @@ class Kiln(vmm.Kiln):
         os.chown(path, vmm.USER, vmm.USER)
         return ["kiln", "run", path]
 
+    def kiln(self, *words):
+        """kiln ctl NAME WORDS...: its output."""
+        status, output = self.cli("ctl", self.guest.name, *words)
+        if status != 0:
+            raise vmm.Failure(f"kiln ctl {' '.join(words)}: status {status}: {output.strip()}")
+        return output
+
     def up(self):
         """Waits until the system is up; returns what systemd says of it."""
         match = self.expect(r"KILN-SYSTEM-READY ([a-z-]+) ([a-z-]+)\r?\n", PATIENCE)

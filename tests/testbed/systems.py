@@ -225,3 +225,77 @@ def iperf_both_ways(server, minimum=1):
 def interface(device):
     """What the guest calls the interface in that PCI slot's order: eth0, eth1 by kernel order."""
     return f"$(ls -d /sys/class/net/e* | sort | sed -n {device}p | xargs basename)"
+
+
+# --- scenarios
+
+SERVER_DEVICES = (
+    data_disk("vdb", "raw", driver="cache='none' io='io_uring' discard='unmap' iothread='1' queues='2'")
+    + """
+    <interface type='bridge'>
+      <source bridge='br0'/>
+      <model type='virtio'/>
+    </interface>
+    <interface type='user'><backend type='passt'/><model type='virtio'/></interface>
+    <interface type='ethernet'>
+      <target dev='tap0' managed='no'/>
+      <model type='virtio'/>
+      <driver name='qemu'/>
+    </interface>
+    <memballoon model='virtio' autodeflate='on' freePageReporting='on'><stats period='2'/></memballoon>
+    <vsock model='virtio'><cid auto='yes'/></vsock>
+    <filesystem type='mount' accessmode='passthrough'>
+      <driver type='virtiofs'/>
+      <source dir='@DIR@/share'/>
+      <target dir='shared'/>
+    </filesystem>
+    <input type='keyboard' bus='virtio'/>
+    <watchdog model='i6300esb' action='reset'/>"""
+    + RNG + AGENT + CONSOLE)
+
+
+def address(index, text):
+    """Gives the guest's @index-th interface an address."""
+    return does(f"d={interface(index)}; ip addr add {text} dev $d && ip link set $d up && sleep 2 && ip -br addr show $d")
+
+
+def systems():
+    """Yields name, guest, steps."""
+    server = Server("server", SERVER_DEVICES, memory=512, vcpus=2, head="<iothreads>1</iothreads>")
+    server.data = [("vdb", "raw", "256M")]
+    yield "a server", server, [
+        ("starts", starts),
+        ("has no failed unit", does("systemctl --failed --no-legend", r"\A\s*\Z")),
+        ("has its functions", does("lspci -n", r"1af4:1042")),
+        ("draws entropy", does("cat /sys/class/misc/hw_random/rng_current && dd if=/dev/hwrng bs=64 count=4 2>/dev/null | wc -c",
+                               r"virtio_rng[\s\S]*^256$")),
+        ("knows its disk's serial", does("cat /sys/block/vdb/serial", r"^data-vdb$")),
+        ("has the queues that were asked for", does("ls /sys/block/vdb/mq | wc -l", r"^2$")),
+        ("verifies with fio", fio_verifies("/dev/vdb")),
+        ("copies a tree", tree_copies("/dev/vdb")),
+        ("gives space back to the host", trim_gives_back("/dev/vdb", "data-vdb.raw")),
+        ("answers by its agent", agent_answers),
+        ("answers on its virtio console", console_answers),
+        ("talks over vsock", vsock_echoes),
+        ("reads the host's folder", does("mkdir -p /mnt/s && mount -t virtiofs shared /mnt/s && cat /mnt/s/from-the-host",
+                                         r"hello from the host")),
+        ("writes to the host's folder", does("echo hello from the guest >/mnt/s/from-the-guest && sync")),
+        ("is read by the host", host_file_says("share/from-the-guest", "hello from the guest")),
+        ("copies a tree into the folder", does("cp -a /usr/lib/python3.11/json /mnt/s/ && diff -r /usr/lib/python3.11/json /mnt/s/json")),
+        ("is on the bridge", address(1, "10.42.0.11/24")),
+        ("pings the host with large frames", does("ping -c 3 -s 8000 10.42.0.1", r" 0% packet loss")),
+        ("moves data both ways over the bridge", iperf_both_ways("10.42.0.1")),
+        ("moves data both ways over a tap in user space",
+         lambda running: address(3, "10.42.0.13/24")(running) or does(f"ip link set {interface(1)} down")(running)
+         or iperf_both_ways("10.42.0.1")(running) or does(f"ip link set {interface(1)} up")(running)),
+        ("gives memory back and takes it again", balloon_gives_back),
+        ("sees its cable pulled and plugged in", cable),
+        ("powers off", powers_off),
+    ]
+
+
+def cable(running):
+    running.kiln("link", "net0", "down")
+    complaint = does(f"sleep 1; cat /sys/class/net/{interface(1)}/carrier", r"^0$")(running)
+    running.kiln("link", "net0", "up")
+    return complaint or does(f"sleep 1; cat /sys/class/net/{interface(1)}/carrier", r"^1$")(running)
