@@ -44,9 +44,9 @@ START_TEST(a_good_definition_is_silent)
 }
 END_TEST
 
-START_TEST(the_example_is_good)
+START_TEST(an_example_is_good)
 {
-    g_autofree char *path = kiln_test_source("examples/debian.xml");
+    g_autofree char *path = kiln_test_source("examples/server.xml");
     g_autofree char *line = g_strdup_printf("validate %s", path);
     const char *out;
     const char *err;
@@ -106,7 +106,7 @@ make_suite(void)
     TCase *tcase = kiln_test_case(suite, "validate");
 
     tcase_add_test(tcase, a_good_definition_is_silent);
-    tcase_add_test(tcase, the_example_is_good);
+    tcase_add_test(tcase, an_example_is_good);
     tcase_add_test(tcase, every_fault_is_told_with_its_place);
     tcase_add_test(tcase, what_cannot_be_honoured_is_a_fault);
     return suite;

@@ -2,7 +2,7 @@
 /*
  * Whole documents.  golden/NAME.xml is parsed, completed and formatted into golden/out/NAME.xml,
  * and faults/NAME.xml has the faults of faults/NAME.txt.  KILN_TEST_REGENERATE=1 writes the
- * expected files anew, for a look at what has changed.
+ * expected files anew, for a look at what has changed.  What is in examples/ has no faults.
  */
 #include "domain/domain.h"
 #include "tests/lib/kiln-test.h"
@@ -96,7 +96,7 @@ assign_clean(const char *name, KilnDomain *domain)
     ck_assert_msg(done, "%s: %s", name, list);
 }
 
-static char **golden_names, **fault_names;
+static char **golden_names, **fault_names, **example_names;
 
 START_TEST(golden_document)
 {
@@ -168,6 +168,30 @@ START_TEST(honoured)
 }
 END_TEST
 
+/* What examples/ shows is run, and what is written of it is taken again as it is. */
+START_TEST(example)
+{
+    const char *name = example_names[_i];
+    g_autofree char *in = g_build_filename("examples", name, NULL);
+    g_autofree char *path = kiln_test_source(in);
+    gsize length = 0;
+    g_autofree char *text = read_text(path, &length);
+    g_autoptr(KilnFaults) faults = kiln_faults_new();
+    g_autoptr(KilnDomain) domain = kiln_domain_define(text, length, faults);
+    g_autofree char *formatted = NULL;
+    g_autofree char *list = NULL;
+    g_autoptr(KilnDomain) again = NULL;
+
+    if (domain != NULL) {
+        formatted = kiln_domain_format(domain, KILN_FORMAT_SECURE | KILN_FORMAT_INACTIVE);
+        again = kiln_domain_define(formatted, strlen(formatted), faults);
+    }
+    list = list_faults(faults);
+    ck_assert_msg(again != NULL, "%s: %s", name, list);
+    ck_assert_msg(kiln_domain_equal(domain, again), "%s: defining it again changes it", name);
+}
+END_TEST
+
 START_TEST(load_says_what_is_wrong)
 {
     g_autofree char *dir = kiln_test_dir();
@@ -234,9 +258,11 @@ make_suite(void)
 
     golden_names = list_documents("tests/domain/golden");
     fault_names = list_documents("tests/domain/faults");
+    example_names = list_documents("examples");
     tcase_add_loop_test(tcase, golden_document, 0, (int)g_strv_length(golden_names));
     tcase_add_loop_test(tcase, fault_list, 0, (int)g_strv_length(fault_names));
     tcase_add_loop_test(tcase, honoured, 0, 3);
+    tcase_add_loop_test(tcase, example, 0, (int)g_strv_length(example_names));
     tcase_add_test(tcase, load_says_what_is_wrong);
     tcase_add_test(tcase, passwords_are_written_only_when_asked_for);
     tcase_add_test(tcase, limits);

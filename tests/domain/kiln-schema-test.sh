@@ -20,6 +20,9 @@ for name in minimal console-brings-serial everything-honoured foreign-elements; 
     check 0 "$golden/out/$name.xml"
 done
 check 0 "$golden/slots.xml"
+for document in "$KILN_SRCDIR"/examples/*.xml; do
+    check 0 "$document"
+done
 check 3 "$KILN_SRCDIR/tests/domain/faults/unsupported.xml"
 check 3 "$KILN_SRCDIR/tests/domain/faults/not-a-domain.xml"
 echo "1..$number"
