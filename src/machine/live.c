@@ -8,6 +8,7 @@
 #include "device/virtio-blk.h"
 #include "device/virtio-net.h"
 #include "domain/domain.h"
+#include "loop/call.h"
 
 #include <string.h>
 
@@ -36,22 +37,42 @@ find_disk(KilnMachine *machine, const char *target)
     return NULL;
 }
 
+typedef struct {
+    KilnBlock *chain;
+    uint64_t bytes;
+    gboolean done;
+    GError *error; /* (owned) (nullable) */
+} Resizing;
+
+/* In the disk's thread: its layers wait for what they ask of the file by running its loop. */
+static void
+resize(gpointer data)
+{
+    Resizing *resizing = data;
+
+    resizing->done = kiln_block_resize(resizing->chain, resizing->bytes, &resizing->error);
+}
+
 /* The device stands still for it; nothing of the guest has to. */
 static gboolean
-resize_chain(KilnVirtioDevice *device, uint64_t bytes, GError **error)
+resize_disk(const KilnMachineDisk *disk, uint64_t bytes, GError **error)
 {
-    KilnBlock *chain = kiln_virtio_blk_chain(device);
-    gboolean done;
+    const KilnMachine *machine = disk->machine;
+    Resizing resizing = { .bytes = bytes };
 
-    if (chain == NULL)
+    if (disk->disk->source.type == KILN_DISK_TYPE_VHOSTUSER)
         return kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
                               "its size is its back end's to change");
-    kiln_virtio_device_quiesce(device);
-    done = kiln_block_resize(chain, bytes, error);
-    if (done)
-        kiln_virtio_blk_resized(device);
-    kiln_virtio_device_resume(device);
-    return done;
+    resizing.chain = kiln_virtio_blk_chain(disk->device);
+    kiln_virtio_device_quiesce(disk->device);
+    kiln_call_wait(disk->device->context, resize, &resizing);
+    if (resizing.done)
+        kiln_virtio_blk_resized(disk->device);
+    if (machine->state == KILN_MACHINE_RUNNING) /* else it stands still with the guest */
+        kiln_virtio_device_resume(disk->device);
+    if (resizing.error != NULL)
+        g_propagate_error(error, resizing.error);
+    return resizing.done;
 }
 
 gboolean
@@ -63,7 +84,7 @@ kiln_machine_resize_disk(KilnMachine *machine, const char *target, uint64_t byte
         return FALSE;
     if (disk == NULL)
         return kiln_error_set(error, KILN_ERROR_NOT_FOUND, "the guest has no disk '%s'", target);
-    if (resize_chain(disk->device, bytes, error))
+    if (resize_disk(disk, bytes, error))
         return TRUE;
     g_prefix_error(error, "disk '%s': ", target);
     return FALSE;

@@ -15,20 +15,41 @@
 
 static const char document[] =
     "<domain type='kvm'><name>state</name><memory unit='MiB'>32</memory>"
+    "<iothreads>1</iothreads>"
     "<os><type arch='x86_64' machine='q35'>hvm</type><kernel>%s</kernel>"
     "<cmdline>%s</cmdline></os>"
     "<features><acpi/></features><devices>"
     "<serial type='file'><source path='%s' append='on'/><target port='0'/></serial>"
-    "<memballoon model='none'/></devices></domain>";
+    "%s</devices></domain>";
+
+static const char no_devices[] = "<memballoon model='none'/>";
+
+/* @disk: of both disks; they are opened by two machines at once, so nobody may write. */
+static char *
+all_devices(const char *disk)
+{
+    return g_strdup_printf(
+        "<disk type='file'><driver type='raw' iothread='1'/><source file='%s'/>"
+        "<target dev='vda' bus='virtio'/><readonly/></disk>"
+        "<disk type='file'><driver type='raw' packed='on' queues='2'/><source file='%s'/>"
+        "<target dev='vdb' bus='virtio'/><readonly/></disk>"
+        "<interface type='null'><model type='virtio'/></interface>"
+        "<channel type='null'><target type='virtio' name='org.example.0'/></channel>"
+        "<rng model='virtio'><backend model='builtin'/></rng>"
+        "<memballoon model='virtio'/>"
+        "<input type='tablet' bus='virtio'/>"
+        "<watchdog model='i6300esb' action='none'/>",
+        disk, disk);
+}
 
 static KilnMachine *
-build(const char *output, const char *cmdline)
+build_with(const char *devices, const char *output, const char *cmdline)
 {
     g_autoptr(KilnFaults) faults = kiln_faults_new();
     g_autoptr(GError) error = NULL;
     g_autofree char *kernel =
         g_build_filename(g_getenv("KILN_BUILDDIR"), "tests/machine/guest.elf", NULL);
-    g_autofree char *text = g_strdup_printf(document, kernel, cmdline, output);
+    g_autofree char *text = g_strdup_printf(document, kernel, cmdline, output, devices);
     g_autoptr(KilnDomain) domain = kiln_domain_parse(text, strlen(text), faults);
     KilnMachineOptions options = { .kvm_fd = -1 };
     KilnMachine *machine;
@@ -38,6 +59,12 @@ build(const char *output, const char *cmdline)
     machine = kiln_machine_new(g_steal_pointer(&domain), &options, &error);
     kiln_assert_no_error(error);
     return machine;
+}
+
+static KilnMachine *
+build(const char *output, const char *cmdline)
+{
+    return build_with(no_devices, output, cmdline);
 }
 
 static gsize
@@ -123,6 +150,46 @@ START_TEST(a_damaged_stream_is_refused)
 }
 END_TEST
 
+/* A machine with every device is saved; one of the same devices takes it and saves the same of
+ * them; one that lacks some says which. */
+START_TEST(devices_are_in_the_stream)
+{
+    g_autofree char *dir = kiln_test_dir();
+    g_autofree char *output = g_build_filename(dir, "output", NULL);
+    g_autofree char *disk = g_build_filename(dir, "disk", NULL);
+    g_autofree char *devices = all_devices(disk);
+    g_autofree char *contents = g_malloc0(1 << 20);
+    g_autoptr(GByteArray) stream = g_byte_array_new();
+    g_autoptr(GByteArray) again = g_byte_array_new();
+    g_autoptr(GError) error = NULL;
+    g_autoptr(KilnMachine) first = NULL;
+    g_autoptr(KilnMachine) second = NULL;
+    g_autoptr(KilnMachine) bare = NULL;
+
+    ck_assert(g_file_set_contents(disk, contents, 1 << 20, NULL));
+    first = build_with(devices, output, "l");
+    ck_assert(kiln_machine_start(first, FALSE, &error));
+    wait_for_output(output, 3);
+    ck_assert(kiln_machine_pause(first, &error));
+    ck_assert_msg(kiln_machine_save(first, stream, &error), "%s", error ? error->message : "");
+    kiln_machine_quit(first, KILN_REASON_DESTROYED);
+
+    second = build_with(devices, output, "l");
+    ck_assert_msg(kiln_machine_load(second, stream->data, stream->len, &error), "%s",
+                  error != NULL ? error->message : "");
+    ck_assert(kiln_machine_start(second, TRUE, &error));
+    ck_assert(kiln_machine_save(second, again, &error));
+    ck_assert_uint_eq(again->len, stream->len);
+    kiln_machine_quit(second, KILN_REASON_DESTROYED);
+
+    bare = build(output, "l");
+    ck_assert(!kiln_machine_load(bare, stream->data, stream->len, &error));
+    ck_assert_msg(strstr(error->message, "virtio") != NULL ||
+                      strstr(error->message, "port") != NULL,
+                  "%s", error->message);
+}
+END_TEST
+
 static Suite *
 state_suite(void)
 {
@@ -131,6 +198,7 @@ state_suite(void)
 
     tcase_add_test(tcase, goes_on_in_another_machine);
     tcase_add_test(tcase, a_damaged_stream_is_refused);
+    tcase_add_test(tcase, devices_are_in_the_stream);
     return suite;
 }
 
