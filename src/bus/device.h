@@ -26,12 +26,14 @@ typedef struct KilnDevice KilnDevice;
  * @free: frees the device and what it owns; no thread is inside the device any more
  * @state: (nullable): its saved state, described on the device's own struct; NULL only for a device
  *   that keeps nothing
+ * @unsaved: (nullable): why a guest with this device cannot be saved; @state is NULL then
  */
 typedef struct {
     const char *name;
     void (*reset)(KilnDevice *device);
     void (*free)(KilnDevice *device);
     const KilnStateDescription *state;
+    const char *unsaved;
 } KilnDeviceOps;
 
 struct KilnDevice {

@@ -2,6 +2,7 @@ noinst_LIBRARIES += libkiln-bus.a
 libkiln_bus_a_SOURCES = \
 	%D%/device.c %D%/device.h \
 	%D%/doorbell.h \
+	%D%/slots.h \
 	%D%/irq.c %D%/irq.h \
 	%D%/msi.h \
 	%D%/msix.c %D%/msix.h \

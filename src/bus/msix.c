@@ -150,32 +150,32 @@ pending(const KilnMsix *msix, unsigned first, unsigned n)
 /* ---- registers ---------------------------------------------------------------------------------
  */
 
-static uint64_t
-bar_read(void *opaque, uint64_t offset, unsigned size)
+uint32_t
+kiln_msix_table_read(const KilnMsix *msix, uint64_t offset)
 {
-    const KilnMsix *msix = opaque;
-
-    if (offset < (uint64_t)msix->n_vectors * PCI_MSIX_ENTRY_SIZE)
-        return kiln_le32_load(msix->table + offset);
-    if (offset >= msix->pending_offset) {
-        uint64_t first = (offset - msix->pending_offset) * 8;
-
-        if (first < msix->n_vectors)
-            return pending(msix, (unsigned)first,
-                           MIN(msix->n_vectors - (unsigned)first, VECTORS_PER_READ));
-    }
-    return 0;
+    return offset < (uint64_t)msix->n_vectors * PCI_MSIX_ENTRY_SIZE
+               ? kiln_le32_load(msix->table + (offset & ~UINT64_C(3)))
+               : 0;
 }
 
-static void
-bar_write(void *opaque, uint64_t offset, uint64_t data, unsigned size)
+uint32_t
+kiln_msix_pending_read(const KilnMsix *msix, uint64_t offset)
 {
-    KilnMsix *msix = opaque;
-    unsigned vector = (unsigned)(offset / PCI_MSIX_ENTRY_SIZE);
-    uint32_t value = (uint32_t)data;
+    uint64_t first = offset / 4 * VECTORS_PER_READ;
 
+    if (first >= msix->n_vectors)
+        return 0;
+    return pending(msix, (unsigned)first, MIN(msix->n_vectors - (unsigned)first, VECTORS_PER_READ));
+}
+
+void
+kiln_msix_table_write(KilnMsix *msix, uint64_t offset, uint32_t value)
+{
+    unsigned vector = (unsigned)(offset / PCI_MSIX_ENTRY_SIZE);
+
+    offset &= ~UINT64_C(3);
     if (offset >= (uint64_t)msix->n_vectors * PCI_MSIX_ENTRY_SIZE)
-        return; /* pending bits are read-only */
+        return;
     switch (offset % PCI_MSIX_ENTRY_SIZE) {
     case PCI_MSIX_ENTRY_LOWER_ADDR: value &= ~(uint32_t)ADDRESS_LOW_BITS; break;
     case PCI_MSIX_ENTRY_VECTOR_CTRL: value &= PCI_MSIX_ENTRY_CTRL_MASKBIT; break;
@@ -188,6 +188,22 @@ bar_write(void *opaque, uint64_t offset, uint64_t data, unsigned size)
     if (offset % PCI_MSIX_ENTRY_SIZE != PCI_MSIX_ENTRY_VECTOR_CTRL)
         disconnect(msix, vector, 1);
     update(msix, vector, 1);
+}
+
+static uint64_t
+bar_read(void *opaque, uint64_t offset, unsigned size)
+{
+    const KilnMsix *msix = opaque;
+
+    return offset < msix->pending_offset
+               ? kiln_msix_table_read(msix, offset)
+               : kiln_msix_pending_read(msix, offset - msix->pending_offset);
+}
+
+static void
+bar_write(void *opaque, uint64_t offset, uint64_t data, unsigned size)
+{
+    kiln_msix_table_write(opaque, offset, (uint32_t)data); /* pending bits are read-only */
 }
 
 static const KilnRegionOps bar_ops = {
@@ -266,10 +282,11 @@ add_capability(KilnMsix *msix, unsigned bar)
                             msix);
 }
 
-KilnMsix *
-kiln_msix_new(KilnPciDevice *pci, unsigned bar, unsigned n_vectors, GError **error)
+/* All but the capability. */
+static KilnMsix *
+new_table(KilnPciDevice *pci, unsigned n_vectors, GError **error)
 {
-    g_assert(n_vectors >= 1 && n_vectors <= KILN_MSIX_MAX_VECTORS && bar < KILN_PCI_N_BARS);
+    g_assert(n_vectors >= 1 && n_vectors <= KILN_MSIX_MAX_VECTORS);
 
     g_autoptr(KilnMsix) msix = g_new0(KilnMsix, 1);
 
@@ -280,11 +297,33 @@ kiln_msix_new(KilnPciDevice *pci, unsigned bar, unsigned n_vectors, GError **err
     msix->changed = g_new0(KilnMsiWire *, n_vectors);
     for (unsigned i = 0; i < n_vectors; i++)
         msix->wires[i] = (KilnMsiWire){ .fd = -1, .route = -1 };
-    if (!open_vectors(msix, error))
+    return open_vectors(msix, error) ? g_steal_pointer(&msix) : NULL;
+}
+
+KilnMsix *
+kiln_msix_new(KilnPciDevice *pci, unsigned bar, unsigned n_vectors, GError **error)
+{
+    KilnMsix *msix = new_table(pci, n_vectors, error);
+
+    g_assert(bar < KILN_PCI_N_BARS);
+    if (msix == NULL)
         return NULL;
     add_capability(msix, bar);
     kiln_msix_reset(msix);
-    return g_steal_pointer(&msix);
+    return msix;
+}
+
+KilnMsix *
+kiln_msix_new_in(KilnPciDevice *pci, unsigned capability, unsigned n_vectors, GError **error)
+{
+    KilnMsix *msix = new_table(pci, n_vectors, error);
+
+    if (msix == NULL)
+        return NULL;
+    msix->capability = (uint8_t)capability;
+    kiln_le16_store(pci->write_mask + capability + PCI_MSIX_FLAGS, CONTROL_WRITABLE);
+    kiln_msix_reset(msix);
+    return msix;
 }
 
 void

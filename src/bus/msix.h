@@ -30,6 +30,23 @@ enum {
  */
 KilnMsix *kiln_msix_new(KilnPciDevice *pci, unsigned bar, unsigned n_vectors, GError **error);
 
+/**
+ * kiln_msix_new_in:
+ * @capability: where in the configuration space the capability is already, its table and pending
+ *   bits anywhere in BARs whose ops call kiln_msix_table_read() and its kin
+ *
+ * For a function whose registers are laid out by somebody else: one of the host.  Else as
+ * kiln_msix_new().
+ */
+KilnMsix *kiln_msix_new_in(KilnPciDevice *pci, unsigned capability, unsigned n_vectors,
+                           GError **error);
+
+/* 4 bytes at the aligned @offset of the table or the pending bits; beyond their end reads give 0
+ * and writes are dropped.  Lock held. */
+uint32_t kiln_msix_table_read(const KilnMsix *msix, uint64_t offset);
+void kiln_msix_table_write(KilnMsix *msix, uint64_t offset, uint32_t value);
+uint32_t kiln_msix_pending_read(const KilnMsix *msix, uint64_t offset);
+
 /* (nullable); after the function is off its bus. */
 void kiln_msix_free(KilnMsix *msix);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KilnMsix, kiln_msix_free)

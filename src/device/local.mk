@@ -55,3 +55,8 @@ libkiln_device_a_SOURCES += \
 	%D%/vhost-user-blk.c %D%/vhost-user-blk.h \
 	%D%/virtio-blk.c %D%/virtio-blk.h \
 	%D%/virtio-blk-request.c %D%/virtio-blk-request.h
+
+# Functions of the host.
+libkiln_device_a_SOURCES += \
+	%D%/vfio-capabilities.c %D%/vfio-capabilities.h \
+	%D%/vfio-pci.c %D%/vfio-pci.h

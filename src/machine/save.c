@@ -64,6 +64,20 @@ state_entries(KilnMachine *machine, KvmPart *part)
     return entries;
 }
 
+static gboolean
+check_saveable(const KilnMachine *machine, GError **error)
+{
+    for (guint i = 0; i < machine->devices->len; i++) {
+        const KilnDevice *device = g_ptr_array_index(machine->devices, i);
+
+        if (device->ops->unsaved != NULL)
+            return kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
+                                  "a guest with '%s' cannot be saved: %s", device->id,
+                                  device->ops->unsaved);
+    }
+    return TRUE;
+}
+
 gboolean
 kiln_machine_save(KilnMachine *machine, GByteArray *stream, GError **error)
 {
@@ -74,6 +88,8 @@ kiln_machine_save(KilnMachine *machine, GByteArray *stream, GError **error)
     if (machine->state != KILN_MACHINE_PAUSED)
         return kiln_error_set(error, KILN_ERROR_STATE, "cannot save a guest that is %s",
                               kiln_machine_state_name(machine->state));
+    if (!check_saveable(machine, error))
+        return FALSE;
     kvm_part_init(&part, machine);
     for (guint i = 0; i < part.vcpus->len; i++) {
         if (!kiln_vcpu_save(kiln_vcpu_group_get(machine->vcpus, i),

@@ -16,6 +16,7 @@
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <linux/vfio.h>
 #include <linux/vhost.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -103,6 +104,8 @@ static const struct {
     C(KVM_NMI),
     C(KVM_GET_CLOCK),
     C(VHOST_GET_FEATURES),
+    C(VFIO_DEVICE_SET_IRQS),
+    C(VFIO_DEVICE_RESET),
     C(VHOST_SET_FEATURES),
     C(VHOST_SET_MEM_TABLE),
     C(VHOST_SET_VRING_NUM),
