@@ -65,3 +65,10 @@ tests_device_virtio_blk_test_SOURCES = tests/device/virtio-blk-test.c \
 tests_device_vhost_user_blk_test_SOURCES = tests/device/vhost-user-blk-test.c \
 	tests/lib/vhost-user-peer.c tests/lib/vhost-user-peer.h
 tests_device_vhost_user_blk_daemon_test_SOURCES = tests/device/vhost-user-blk-daemon-test.c
+
+# Functions of the host.
+device_vfio_tests = tests/device/vfio-pci-test
+check_PROGRAMS += $(device_vfio_tests)
+TESTS += $(device_vfio_tests)
+fake_vfio = tests/lib/fake-vfio.c tests/lib/fake-vfio.h
+tests_device_vfio_pci_test_SOURCES = tests/device/vfio-pci-test.c $(fake_vfio)
