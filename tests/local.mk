@@ -43,6 +43,7 @@ include tests/domain/local.mk
 include tests/memory/local.mk
 include tests/kvm/local.mk
 include tests/bus/local.mk
+include tests/vfio/local.mk
 include tests/vhost/local.mk
 include tests/virtio/local.mk
 include tests/block/local.mk

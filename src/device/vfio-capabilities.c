@@ -43,6 +43,7 @@ pass(KilnPciDevice *pci, KilnVfioLayout *layout, unsigned at, unsigned n)
     for (unsigned i = at; i < at + n && i < PCI_CFG_SPACE_SIZE; i++) {
         layout->passed[i] = TRUE;
         pci->write_mask[i] = 0xff; /* what the function makes of it is read back */
+        pci->w1c_mask[i] = 0;
     }
 }
 

@@ -29,6 +29,15 @@ filesystem(const KilnDomain *domain, const KilnXmlNode *node)
     return "folders are shared by virtiofs; say <driver type='virtiofs'/>";
 }
 
+/* @node is a <hostdev>'s <source>. */
+static const char *
+host_function(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    return g_strcmp0(kiln_rule_attribute(node->parent, "type"), "pci") == 0
+               ? NULL
+               : "of the host's devices PCI functions can be passed in";
+}
+
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 #define RNG      "domain/devices/rng"
@@ -202,7 +211,18 @@ static const KilnDomainRule rules[] = {
     NO(TPM "/backend/active_pcr_banks", "PCR banks cannot be chosen in this version"),
     KEPT(TPM "/alias/**", ALIASES),
 
-    NO(HOSTDEV, "devices of the host cannot be passed in in this version"),
+    YES(HOSTDEV),
+    YES(HOSTDEV "@mode", .values = "subsystem", .note = "the others are of containers"),
+    YES(HOSTDEV "@type", .values = "pci",
+        .note = "of the host's devices PCI functions can be passed in"),
+    YES(HOSTDEV "@managed"),
+    YES(HOSTDEV "/driver"),
+    YES(HOSTDEV "/driver@name", .values = "vfio", .note = "the host's driver is VFIO"),
+    YES(HOSTDEV "/source", .check = host_function),
+    NO(HOSTDEV "/source@*", "that is of other types"),
+    YES(HOSTDEV "/source/address"),
+    YES(HOSTDEV "/source/address@*"),
+    PCI_DEVICE(HOSTDEV),
 
     YES("domain/devices/video/model[type=none]"),
     YES("domain/devices/video/model[type=none]@type"),

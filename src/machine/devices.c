@@ -9,7 +9,7 @@ static const Build builds[] = {
     kiln_machine_build_root_ports,     kiln_machine_build_disks,     kiln_machine_build_nets,
     kiln_machine_build_virtio_serials, kiln_machine_build_rngs,      kiln_machine_build_balloon,
     kiln_machine_build_inputs,         kiln_machine_build_watchdogs, kiln_machine_build_vsocks,
-    kiln_machine_build_filesystems,    kiln_machine_build_tpm,
+    kiln_machine_build_filesystems,    kiln_machine_build_tpm,       kiln_machine_build_hostdevs,
 };
 
 gboolean

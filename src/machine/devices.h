@@ -22,6 +22,7 @@ gboolean kiln_machine_build_watchdogs(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_vsocks(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_filesystems(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_tpm(KilnMachine *machine, GError **error);
+gboolean kiln_machine_build_hostdevs(KilnMachine *machine, GError **error);
 
 /* What every virtio device is told: its name, guest RAM, ring features; the main context. */
 KilnVirtioOptions kiln_machine_virtio_options(const KilnMachine *machine,

@@ -8,6 +8,7 @@ libkiln_machine_a_SOURCES = \
 	%D%/devices.c %D%/devices.h \
 	%D%/disks.c \
 	%D%/functions.c %D%/functions.h \
+	%D%/hostdevs.c \
 	%D%/io.c %D%/io.h \
 	%D%/lifecycle.c \
 	%D%/live.c \

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* <hostdev>: functions of the host, by VFIO.  One container has all of a guest's. */
+#include "machine/devices.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "bus/slots.h"
+#include "device/vfio-pci.h"
+#include "machine/functions.h"
+#include "machine/private.h"
+
+/* ---- registers as memory of the guest ----------------------------------------------------------
+ */
+
+static int
+add_slot(void *opaque, uint64_t address, uint64_t length, void *host)
+{
+    static KilnRatelimit limit;
+    const KilnMachine *machine = opaque;
+    g_autoptr(GError) error = NULL;
+    int slot = kiln_vm_add_slot(machine->vm, address, length, host, 0, &error);
+
+    if (slot < 0)
+        kiln_log_guest(&limit, "registers of a device of the host: %s", error->message);
+    return slot;
+}
+
+static void
+remove_slot(void *opaque, int slot)
+{
+    static KilnRatelimit limit;
+    const KilnMachine *machine = opaque;
+    g_autoptr(GError) error = NULL;
+
+    if (!kiln_vm_remove_slot(machine->vm, slot, &error))
+        kiln_log_guest(&limit, "registers of a device of the host: %s", error->message);
+}
+
+static const KilnSlotOps slot_ops = { .add = add_slot, .remove = remove_slot };
+
+/* ---- building ----------------------------------------------------------------------------------
+ */
+
+static gboolean
+build_hostdev(KilnMachine *machine, KilnVfioContainer *container, const KilnHostdev *hostdev,
+              GError **error)
+{
+    const KilnPciAddress *source = &hostdev->pci;
+    KilnVfioPciOptions options = {
+        .id = hostdev->info.alias,
+        .slots = { &slot_ops, machine },
+        .express = kiln_machine_is_express(&hostdev->info),
+    };
+    g_autofree char *name = g_strdup_printf("%04x:%02x:%02x.%x", source->domain, source->bus,
+                                            source->slot, source->function);
+    KilnVfioBinding *binding =
+        kiln_vfio_binding_new(&kiln_vfio_host, name, hostdev->managed == KILN_SWITCH_ON, error);
+    KilnVfioDevice *device =
+        binding != NULL ? kiln_vfio_device_open(container, binding, name, error) : NULL;
+    KilnPciDevice *pci = device != NULL ? kiln_vfio_pci_new(device, &options, error) : NULL;
+
+    return pci != NULL && kiln_machine_add_function(machine, pci, &hostdev->info, error);
+}
+
+gboolean
+kiln_machine_build_hostdevs(KilnMachine *machine, GError **error)
+{
+    g_autoptr(KilnVfioContainer) container = NULL;
+
+    for (guint i = 0; i < machine->domain->hostdevs->len; i++) {
+        const KilnHostdev *hostdev = g_ptr_array_index(machine->domain->hostdevs, i);
+
+        if (container == NULL)
+            container = kiln_vfio_container_new(&kiln_vfio_host, machine->memory, error);
+        if (container == NULL || !build_hostdev(machine, container, hostdev, error)) {
+            g_prefix_error(error, "%s: ", hostdev->info.alias);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
