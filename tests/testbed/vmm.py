@@ -25,7 +25,7 @@ class Failure(Exception):
     """Something was otherwise than it should be."""
 
 
-def as_user(command, **more):
+def as_user(command, user=USER, **more):
     environment = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": "/home/tester",
@@ -33,7 +33,7 @@ def as_user(command, **more):
         "LC_ALL": "C.UTF-8",
     }
     return subprocess.Popen(
-        command, user=USER, group=USER, extra_groups=[], env=environment, start_new_session=True, **more
+        command, user=user, group=user, extra_groups=[], env=environment, start_new_session=True, **more
     )
 
 
@@ -49,6 +49,7 @@ class Running:
         self.errors = open(f"{directory}/{guest.name}.stderr", "w+b")
         self.process = as_user(
             self.command(),
+            user=getattr(self.guest, "user", USER),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
