@@ -55,6 +55,7 @@ include tests/acpi/local.mk
 include tests/machine/local.mk
 include tests/control/local.mk
 include tests/schema/local.mk
+include tests/resolve/local.mk
 include tests/sandbox/local.mk
 include tests/cli/local.mk
 include tests/style/local.mk

@@ -5,6 +5,7 @@ kiln_SOURCES = \
 	%D%/commands.h \
 	%D%/document.c %D%/document.h \
 	%D%/main.c \
+	%D%/resolve.c %D%/resolve.h \
 	%D%/run.c \
 	%D%/validate.c
 kiln_LDADD = $(WHOLE_BEGIN) libkiln-control.a $(KILN_ROOM_LIBS) $(WHOLE_END) $(KILN_LIBS)

@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/document.h"
+#include "cli/resolve.h"
 #include "control/listener.h"
 #include "control/paths.h"
 #include "loop/signal.h"
@@ -188,6 +189,8 @@ start(Run *run, KilnDomain *domain, const RunOptions *options, GError **error)
                                            .thread_started = kiln_sandbox_enter_vcpu_thread };
     KilnControlGuest guest;
 
+    if (!kiln_cli_resolve(owned, error))
+        return FALSE;
     run->listener = kiln_listener_open(run->name, error);
     if (run->listener == NULL || !catch_signals(run, error) ||
         ((owned->channels->len > 0 || owned->vsocks->len > 0) &&

@@ -136,9 +136,8 @@ block_size(const KilnDomain *domain, const KilnXmlNode *node)
 
 static const KilnDomainRule rules[] = {
     YES(DISK),
-    YES(DISK "@type", .values = "file block network vhostuser",
-        .note = "storage volumes are resolved by virtkilnd, which is not available in this "
-                "version; directories and NVMe functions cannot be disks"),
+    YES(DISK "@type", .values = "file block network vhostuser volume",
+        .note = "directories and NVMe functions cannot be disks"),
     YES(DISK "@device", .values = "disk cdrom",
         .note = "SCSI LUNs and floppies are not available in this version"),
     YES(DISK "@model", VIRTIO_MODEL),
@@ -148,6 +147,9 @@ static const KilnDomainRule rules[] = {
     IMAGE(DISK),
     YES(DISK "/source@type", .values = "unix", .note = "vhost-user is spoken over unix sockets"),
     YES(DISK "/source@path"),
+    YES(DISK "/source@pool", .note = "libvirt is asked where the volume is"),
+    YES(DISK "/source@volume"),
+    NO(DISK "/source@mode", "iSCSI pools are used by their devices of the host"),
     NO(DISK "/source/reconnect", "a back end that went away is not waited for in this version"),
     YES(DISK "/driver", .check = disk_driver),
     KEPT(DISK "/driver@name", "the driver is kiln's"),

@@ -19,7 +19,7 @@ static const char *
 has_tap(const KilnDomain *domain, const KilnXmlNode *node)
 {
     const char *type = type_of(node);
-    static const char *const taps[] = { "bridge", "ethernet", "direct", NULL };
+    static const char *const taps[] = { "bridge", "network", "ethernet", "direct", NULL };
 
     return type != NULL && g_strv_contains(taps, type) ? NULL
                                                        : "this type of interface has no tap device";
@@ -53,9 +53,8 @@ queue_sizes(const KilnDomain *domain, const KilnXmlNode *node)
 
 static const KilnDomainRule rules[] = {
     YES(NET),
-    YES(NET "@type", .values = "bridge ethernet user vhostuser direct null",
-        .note = "libvirt's networks are resolved by virtkilnd, which is not available in this "
-                "version; the others are sockets between QEMUs and devices of the host"),
+    YES(NET "@type", .values = "bridge network ethernet user vhostuser direct null",
+        .note = "the others are sockets between QEMUs and devices of the host"),
     NO(NET "@managed", "devices of the host are not interfaces in this version"),
     YES(NET "@trustGuestRxFilters", .values = "no",
         .note = "what the guest asks its adapter for stays in the guest"),
@@ -64,6 +63,9 @@ static const KilnDomainRule rules[] = {
     KEPT(NET "/mac@type", "says who chose the address"),
     KEPT(NET "/mac@check", "says who may have chosen the address"),
     YES(NET "/source"),
+    YES(NET "/source@network", .note = "libvirt is asked what it is"),
+    NO(NET "/source@portgroup", "port groups are not available in this version"),
+    NO(NET "/source@portid", "said of a running guest"),
     YES(NET "/source@bridge"),
     YES(NET "/source@macTableManager", .values = "kernel",
         .note = "the kernel learns addresses of a bridge"),

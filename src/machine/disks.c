@@ -111,6 +111,10 @@ take_source(const KilnDiskSource *source, KilnBlockOptions *options, GError **er
         options->path = source->network.name != NULL ? source->network.name : "nbd";
         options->end = open_nbd(source, options, error);
         return options->end != NULL;
+    case KILN_DISK_TYPE_VOLUME: /* resolved before */
+        options->path = source->dev != NULL ? source->dev : source->file;
+        options->block_device = source->dev != NULL;
+        break;
     default: options->path = source->file; break;
     }
     return options->path != NULL || kiln_error_set(error, KILN_ERROR_INVALID, "needs a <source>");

@@ -56,7 +56,7 @@ open_tap(const KilnNet *net, const uint8_t mac[MAC_BYTES], GError **error)
         .existing = net->target_managed == KILN_SWITCH_OFF,
         .device = net->backend_tap,
         .n_queues = n_pairs(net),
-        .bridge = net->type == KILN_NET_TYPE_BRIDGE ? net->source.bridge : NULL,
+        .bridge = net->type != KILN_NET_TYPE_ETHERNET ? net->source.bridge : NULL,
         .mac = mac,
         .mtu = net->mtu.set ? (uint32_t)net->mtu.value : 0,
         .sndbuf = net->sndbuf.set ? (uint32_t)net->sndbuf.value : 0,
@@ -162,6 +162,9 @@ open_backend(const KilnNet *net, const uint8_t mac[MAC_BYTES], GError **error)
     switch (net->type) {
     case KILN_NET_TYPE_BRIDGE:
     case KILN_NET_TYPE_ETHERNET: return open_tap(net, mac, error);
+    case KILN_NET_TYPE_NETWORK: /* resolved before */
+        return net->source.bridge != NULL ? open_tap(net, mac, error)
+                                          : open_macvtap(net, mac, error);
     case KILN_NET_TYPE_DIRECT: return open_macvtap(net, mac, error);
     case KILN_NET_TYPE_USER: return open_passt(net, error);
     case KILN_NET_TYPE_VHOSTUSER:
