@@ -39,7 +39,8 @@ typedef struct {
     gboolean console;
     gboolean paused;
     gboolean verbose;
-    char *sandbox; /* (owned) (nullable): as given */
+    char **captures; /* (owned) (nullable) */
+    char *sandbox;   /* (owned) (nullable): as given */
     KilnSandboxMode sandbox_mode;
 } RunOptions;
 
@@ -185,6 +186,7 @@ start(Run *run, KilnDomain *domain, const RunOptions *options, GError **error)
     g_autofree char *state = g_build_filename(g_get_user_data_dir(), "libvirt", "kiln", NULL);
     KilnMachineOptions machine_options = { .kvm_fd = -1,
                                            .state_dir = state,
+                                           .captures = (const char *const *)options->captures,
                                            .console = options->console,
                                            .thread_started = kiln_sandbox_enter_vcpu_thread };
     KilnControlGuest guest;
@@ -293,6 +295,10 @@ kiln_command_run(int argc, char **argv)
           "Connect the first serial port to this terminal, whatever FILE says of it", NULL },
         { "paused", 'p', 0, G_OPTION_ARG_NONE, &options.paused,
           "Wait before the first instruction, for 'kiln ctl NAME resume'", NULL },
+        { "capture", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.captures,
+          "Capture what passes an interface (alias or MAC address) into a file, in libpcap's "
+          "format",
+          "INTERFACE=FILE" },
         { "sandbox", 0, 0, G_OPTION_ARG_STRING, &options.sandbox,
           "What a forbidden system call leads to: on (death, the default), log or off", "MODE" },
         { "verbose", 'v', 0, G_OPTION_ARG_NONE, &options.verbose, "Log what happens", NULL },
@@ -316,5 +322,7 @@ kiln_command_run(int argc, char **argv)
     kiln_cli_print_faults(argv[1], faults);
     if (domain == NULL)
         return KILN_EXIT_DOCUMENT;
-    return run_domain(g_steal_pointer(&domain), &options);
+    status = run_domain(g_steal_pointer(&domain), &options);
+    g_strfreev(options.captures);
+    return status;
 }

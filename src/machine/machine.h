@@ -101,6 +101,8 @@ typedef void (*KilnMachineListener)(KilnMachine *machine, KilnMachineEvent event
  * @kvm_fd: an open /dev/kvm, borrowed; -1 opens it
  * @console: connect the first serial port to the terminal, whatever the definition says of it
  * @socket_dir: (nullable): where sockets are made that the definition asks for and does not name
+ * @captures: (nullable): NULL-terminated: "net0=FILE": what passes that interface (its alias or MAC
+ *   address) is captured into FILE, in libpcap's format
  * @state_dir: (nullable): where devices keep what outlives the guest's runs: a TPM's state
  * @thread_started: (nullable): called on each vCPU thread before it runs the guest: where the
  *   sandbox closes around it
@@ -109,6 +111,7 @@ typedef struct {
     int kvm_fd;
     gboolean console;
     const char *socket_dir;
+    const char *const *captures;
     const char *state_dir;
     gboolean (*thread_started)(GError **error);
 } KilnMachineOptions;

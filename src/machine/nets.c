@@ -297,6 +297,33 @@ make_device(KilnMachine *machine, const KilnNet *net, KilnVirtioNetOptions *opti
     return kiln_virtio_net_new(options, error);
 }
 
+/* Whether @capture, "net0=FILE", is of @net; its file. */
+static const char *
+capture_file(const char *capture, const KilnNet *net)
+{
+    const char *equals = strchr(capture, '=');
+    gsize length = equals != NULL ? (gsize)(equals - capture) : 0;
+
+    if ((strlen(net->info.alias) == length && strncmp(capture, net->info.alias, length) == 0) ||
+        (strlen(net->mac) == length && g_ascii_strncasecmp(capture, net->mac, length) == 0))
+        return equals + 1;
+    return NULL;
+}
+
+static gboolean
+start_capture(const KilnMachine *machine, const KilnNet *net, KilnNetdev *netdev, GError **error)
+{
+    const char *const *captures = machine->options.captures;
+
+    for (; captures != NULL && *captures != NULL; captures++) {
+        const char *file = capture_file(*captures, net);
+
+        if (file != NULL && !kiln_netdev_capture(netdev, file, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean
 build_net(KilnMachine *machine, KilnNet *net, GError **error)
 {
@@ -328,6 +355,10 @@ build_net(KilnMachine *machine, KilnNet *net, GError **error)
     if (options.mtu == 0 && options.netdev->mtu != DEFAULT_MTU &&
         options.netdev->mtu <= G_MAXUINT16)
         options.mtu = (uint16_t)options.netdev->mtu; /* a bridge of jumbo frames */
+    if (!start_capture(machine, net, options.netdev, error)) {
+        kiln_netdev_free(options.netdev);
+        return FALSE;
+    }
     entry.device = make_device(machine, net, &options, error);
     if (entry.device == NULL ||
         !kiln_machine_add_virtio(machine, entry.device, &net->info, &driver->virtio, 0, error))
@@ -338,14 +369,40 @@ build_net(KilnMachine *machine, KilnNet *net, GError **error)
     return TRUE;
 }
 
+static gboolean
+check_captures(const KilnMachine *machine, GError **error)
+{
+    const char *const *captures = machine->options.captures;
+
+    for (; captures != NULL && *captures != NULL; captures++) {
+        gboolean found = FALSE;
+
+        for (guint i = 0; i < machine->domain->interfaces->len && !found; i++)
+            found =
+                capture_file(*captures, g_ptr_array_index(machine->domain->interfaces, i)) != NULL;
+        if (!found)
+            return kiln_error_set(error, KILN_ERROR_INVALID,
+                                  "capture '%s': it begins with no interface of the guest, as in "
+                                  "net0=FILE",
+                                  *captures);
+    }
+    return TRUE;
+}
+
 gboolean
 kiln_machine_build_nets(KilnMachine *machine, GError **error)
 {
+    if (!check_captures(machine, error))
+        return FALSE;
     for (guint i = 0; i < machine->domain->interfaces->len; i++) {
         KilnNet *net = g_ptr_array_index(machine->domain->interfaces, i);
+        GError *reason = NULL;
 
-        if (!build_net(machine, net, error)) {
-            g_prefix_error(error, "%s: ", net->info.alias);
+        if (!build_net(machine, net, &reason)) {
+            /* Backends name it themselves. */
+            if (strstr(reason->message, net->info.alias) == NULL)
+                g_prefix_error(&reason, "interface '%s': ", net->info.alias);
+            g_propagate_error(error, reason);
             return FALSE;
         }
     }
