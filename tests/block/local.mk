@@ -38,3 +38,11 @@ TESTS += $(block_tests)
 tests_block_file_test_SOURCES = tests/block/file-test.c
 tests_block_lock_test_SOURCES = tests/block/lock-test.c
 tests_block_layers_test_SOURCES = tests/block/layers-test.c $(fd_child)
+
+# A disk that is killed 200 times under load: half a minute.
+check_PROGRAMS += tests/block/kill-load
+tests_block_kill_load_SOURCES = tests/block/kill-load.c
+EXTRA_DIST += tests/block/kill-test.py
+check-kill: tests/block/kill-load tests/block/block-tool
+	@$(AM_TESTS_ENVIRONMENT) $(PYTHON3) $(srcdir)/tests/block/kill-test.py
+.PHONY: check-kill
