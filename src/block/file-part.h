@@ -32,6 +32,7 @@ typedef struct {
     KilnUring *uring; /* borrowed */
     KilnFileProbe probe;
     uint64_t end;       /* bytes of the file, as far as is known */
+    gboolean locked;    /* by us */
     gboolean no_flush;  /* flushes do nothing */
     gboolean discard;   /* space is given back */
     gboolean direct;    /* O_DIRECT */

@@ -300,7 +300,9 @@ file_free(KilnBlock *base)
     KilnFile *file = (KilnFile *)base;
 
     kiln_uring_remove_file(file->uring, file->fd);
-    kiln_fd_clear(&file->fd); /* the locks go with it */
+    if (file->locked)
+        kiln_file_unlock(file->fd); /* now: the ring may hold the file for longer */
+    kiln_fd_clear(&file->fd);
     if (file->bounce != NULL)
         munmap(file->bounce, (size_t)(KILN_FILE_BOUNCE_BUFFERS + 1) * KILN_FILE_BOUNCE_SIZE);
     g_free(file->path);
@@ -419,6 +421,7 @@ kiln_block_file_open(const KilnBlockFileOptions *options, GError **error)
     file->zeroes = bounce + (size_t)KILN_FILE_BOUNCE_BUFFERS * KILN_FILE_BOUNCE_SIZE;
     fill_in(file, options);
     file->fd = kiln_fd_steal(&fd);
+    file->locked = options->lock;
     kiln_uring_add_file(file->uring, file->fd);
     return &file->base;
 }

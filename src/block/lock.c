@@ -15,6 +15,8 @@ enum {
     PERMISSION_BASE = 100, /* RAW_LOCK_PERM_BASE */
     SHARED_BASE = 200,     /* RAW_LOCK_SHARED_BASE */
     N_PERMISSIONS = 4,
+    /* Ours: a lock of the process, which excludes nobody and tells who it is. */
+    HOLDER_BYTE = 300,
 };
 
 static const char *const permission_names[N_PERMISSIONS] = {
@@ -25,13 +27,13 @@ static const char *const permission_names[N_PERMISSIONS] = {
 };
 
 static int
-set_lock(int fd, short type, off_t byte)
+set_lock(int fd, int command, short type, off_t byte)
 {
     struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
     int result;
 
     do
-        result = fcntl(fd, F_OFD_SETLK, &lock);
+        result = fcntl(fd, command, &lock);
     while (result < 0 && errno == EINTR);
     return result < 0 ? -errno : 0;
 }
@@ -71,6 +73,32 @@ count_open(const char *pid, const struct stat *wanted)
     return n;
 }
 
+static char *
+name_process(const char *pid)
+{
+    g_autofree char *comm = g_strdup_printf("/proc/%s/comm", pid);
+    g_autofree char *name = NULL;
+
+    if (g_file_get_contents(comm, &name, NULL, NULL))
+        return g_strdup_printf("process %s (%s)", pid, g_strchomp(name));
+    return g_strdup_printf("process %s", pid);
+}
+
+/* A kiln cannot be looked into, but says who it is. */
+static char *
+describe_kiln(int fd)
+{
+    struct flock lock = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = HOLDER_BYTE, .l_len = 1
+    };
+    g_autofree char *pid = NULL;
+
+    if (fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK || lock.l_pid <= 0)
+        return NULL;
+    pid = g_strdup_printf("%d", (int)lock.l_pid);
+    return name_process(pid);
+}
+
 /* A lock of this kind has no process; those that have the file open are all that can be told.
  * Other users' processes cannot be looked into. */
 static char *
@@ -86,21 +114,14 @@ describe_holder(int fd)
     if (count_open("self", &wanted) > 1)
         return g_strdup("this guest itself, which");
     while ((pid = g_dir_read_name(processes)) != NULL) {
-        g_autofree char *comm = NULL;
-        g_autofree char *name = NULL;
-
-        if (!g_ascii_isdigit(pid[0]) || g_str_equal(pid, self) || count_open(pid, &wanted) == 0)
-            continue;
-        comm = g_strdup_printf("/proc/%s/comm", pid);
-        if (g_file_get_contents(comm, &name, NULL, NULL))
-            return g_strdup_printf("process %s (%s)", pid, g_strchomp(name));
-        return g_strdup_printf("process %s", pid);
+        if (g_ascii_isdigit(pid[0]) && !g_str_equal(pid, self) && count_open(pid, &wanted) > 0)
+            return name_process(pid);
     }
     return NULL;
 }
 
-static void
-unlock(int fd)
+void
+kiln_file_unlock(int fd)
 {
     struct flock lock = {
         .l_type = F_UNLCK,
@@ -110,14 +131,17 @@ unlock(int fd)
     };
 
     (void)fcntl(fd, F_OFD_SETLK, &lock); /* they end with the descriptor at the latest */
+    (void)set_lock(fd, F_SETLK, F_UNLCK, HOLDER_BYTE);
 }
 
 static gboolean
 in_use(int fd, const char *path, const char *how, GError **error)
 {
-    g_autofree char *holder = describe_holder(fd);
+    g_autofree char *holder = describe_kiln(fd);
 
-    unlock(fd);
+    if (holder == NULL)
+        holder = describe_holder(fd);
+    kiln_file_unlock(fd);
     return kiln_error_set(error, KILN_ERROR_STATE, "'%s' is in use: %s %s", path,
                           holder != NULL ? holder : "another program", how);
 }
@@ -131,9 +155,9 @@ take(int fd, unsigned does, unsigned lets)
         int result = 0;
 
         if ((does & (1U << i)) != 0)
-            result = set_lock(fd, F_RDLCK, PERMISSION_BASE + i);
+            result = set_lock(fd, F_OFD_SETLK, F_RDLCK, PERMISSION_BASE + i);
         if (result == 0 && (lets & (1U << i)) == 0)
-            result = set_lock(fd, F_RDLCK, SHARED_BASE + i);
+            result = set_lock(fd, F_OFD_SETLK, F_RDLCK, SHARED_BASE + i);
         if (result < 0)
             return result;
     }
@@ -161,5 +185,6 @@ kiln_file_lock(int fd, const char *path, unsigned does, unsigned lets, GError **
         if (how != NULL)
             return in_use(fd, path, how, error);
     }
+    (void)set_lock(fd, F_SETLK, F_RDLCK, HOLDER_BYTE);
     return TRUE;
 }

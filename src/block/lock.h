@@ -35,4 +35,8 @@ typedef enum {
  */
 gboolean kiln_file_lock(int fd, const char *path, unsigned does, unsigned lets, GError **error);
 
+/* Gives all of them up at once.  Closing @fd does so later, perhaps after the process has ended:
+ * when an io_uring that knows the file has let go of it. */
+void kiln_file_unlock(int fd);
+
 #endif

@@ -365,6 +365,28 @@ START_TEST(the_directory_that_forbids_it_is_named)
 }
 END_TEST
 
+/* An io_uring that is being torn down, or a process that was given the descriptor too, may have the
+ * file open for a while. */
+START_TEST(locks_end_with_the_disk)
+{
+    Place place = new_place(65536);
+    KilnBlockFileOptions options = options_of(&place);
+    g_autoptr(GError) error = NULL;
+    g_auto(KilnFd) other = -1;
+    KilnBlock *block;
+
+    options.fd = kiln_open(place.path, O_RDWR, 0, &error);
+    kiln_assert_no_error(error);
+    other = dup(options.fd);
+    block = open_file(&options);
+    options.fd = -1;
+    refused(&options, "is in use");
+    kiln_block_free(block);
+    kiln_block_free(open_file(&options));
+    free_place(&place);
+}
+END_TEST
+
 START_TEST(locks_between_kilns)
 {
     Place place = new_place(LENGTH);
@@ -408,6 +430,7 @@ make_suite(void)
     tcase_add_test(io, resizes);
     tcase_add_test(open, what_cannot_be_opened);
     tcase_add_test(open, the_directory_that_forbids_it_is_named);
+    tcase_add_test(open, locks_end_with_the_disk);
     tcase_add_test(open, locks_between_kilns);
     return suite;
 }

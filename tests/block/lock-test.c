@@ -136,6 +136,54 @@ START_TEST(qemu_is_named_as_the_holder)
 }
 END_TEST
 
+/* A process that has the image open, and locks it if it is to, until the end of @until. */
+static pid_t
+start_process(const Image *image, gboolean locks, int until)
+{
+    int ready[2];
+    char byte = 0;
+    pid_t pid;
+
+    ck_assert_int_eq(pipe(ready), 0);
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        Image own = { .path = image->path, .fd = open_image(image->path) };
+
+        if (locks)
+            lock(&own, WRITES);
+        (void)!write(ready[1], &byte, 1);
+        (void)!read(until, &byte, 1);
+        _exit(0);
+    }
+    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+    return pid;
+}
+
+START_TEST(a_kiln_is_named_and_no_bystander)
+{
+    Image image = new_image();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *name = NULL;
+    int until[2];
+    pid_t holder;
+
+    kiln_fd_clear(&image.fd);
+    ck_assert_int_eq(pipe(until), 0);
+    start_process(&image, FALSE, until[0]);
+    holder = start_process(&image, TRUE, until[0]);
+    start_process(&image, FALSE, until[0]);
+    image.fd = open_image(image.path);
+    ck_assert(!kiln_file_lock(image.fd, image.path, WRITES, LETS, &error));
+    name = g_strdup_printf("process %d (", (int)holder);
+    kiln_assert_error_has(error, name);
+    ck_assert_int_eq(write(until[1], "abc", 3), 3);
+    free_image(&image);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -145,6 +193,7 @@ make_suite(void)
     tcase_add_test(qemu, what_kiln_writes_qemu_leaves_alone);
     tcase_add_test(qemu, what_kiln_reads_qemu_may_read);
     tcase_add_test(qemu, qemu_is_named_as_the_holder);
+    tcase_add_test(kiln_test_case(suite, "kiln"), a_kiln_is_named_and_no_bystander);
     return suite;
 }
 
