@@ -38,6 +38,18 @@ host_function(const KilnDomain *domain, const KilnXmlNode *node)
                : "of the host's devices PCI functions can be passed in";
 }
 
+/* @node is a filesystem's <driver>. */
+static const char *
+filesystem_queue(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const char *text = kiln_rule_attribute(node, "queue");
+    guint64 size = text != NULL ? g_ascii_strtoull(text, NULL, 10) : 1024;
+
+    return size >= 2 && size <= 1024 && (size & (size - 1)) == 0
+               ? NULL
+               : "a queue has a power of 2 of descriptors, 2 to 1024";
+}
+
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 #define RNG      "domain/devices/rng"
@@ -151,7 +163,7 @@ static const KilnDomainRule rules[] = {
         .note = "folders are shared by virtiofs; 9p is not available"),
     NO(FS "/driver@format", "that is of containers"),
     NO(FS "/driver@wrpolicy", "that is of 9p"),
-    YES(FS "/driver@queue"),
+    YES(FS "/driver@queue", .check = filesystem_queue),
     VIRTIO_DRIVER(FS "/driver"),
     YES(FS "/binary"),
     YES(FS "/binary@*"),

@@ -67,7 +67,30 @@ limit_set(const KilnXmlNode *iotune, const char *name)
     return FALSE;
 }
 
-/* libvirt's rules too. */
+/* A burst without the limit that it is above would be no limit at all. */
+static const char *
+iotune_bursts(const KilnXmlNode *node)
+{
+    static const char *const limits[] = { "total_bytes_sec", "read_bytes_sec", "write_bytes_sec",
+                                          "total_iops_sec",  "read_iops_sec",  "write_iops_sec" };
+    gboolean iops = FALSE;
+
+    for (guint i = 0; i < G_N_ELEMENTS(limits); i++) {
+        g_autofree char *max = g_strconcat(limits[i], "_max", NULL);
+        g_autofree char *length = g_strconcat(limits[i], "_max_length", NULL);
+
+        if (limit_set(node, max) && !limit_set(node, limits[i]))
+            return "a limit of bursts (_max) needs the limit that it is above";
+        if (limit_set(node, length) && !limit_set(node, max))
+            return "a length of bursts (_max_length) needs their limit (_max)";
+        iops |= strstr(limits[i], "iops") != NULL && limit_set(node, limits[i]);
+    }
+    return limit_set(node, "size_iops_sec") && !iops
+               ? "a size of requests (size_iops_sec) needs a limit of them"
+               : NULL;
+}
+
+/* libvirt's rules, or QEMU's. */
 static const char *
 iotune(const KilnDomain *domain, const KilnXmlNode *node)
 {
@@ -81,7 +104,7 @@ iotune(const KilnDomain *domain, const KilnXmlNode *node)
         if (limit_set(node, total) && (limit_set(node, reads) || limit_set(node, writes)))
             return "a limit for all requests excludes those for reads and writes";
     }
-    return NULL;
+    return iotune_bursts(node);
 }
 
 /* @node is a <target>. */
