@@ -102,5 +102,10 @@ tests_fuzz_qcow2_io_fuzz_SOURCES = tests/fuzz/qcow2-io-fuzz.c $(fuzz_mem_child) 
 tests_fuzz_qcow2_io_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/qcow2-open tests/fuzz/corpus/qcow2-io
 
+fuzz_targets += tests/fuzz/vfio-pci-fuzz
+tests_fuzz_vfio_pci_fuzz_SOURCES = tests/fuzz/vfio-pci-fuzz.c $(fake_vfio) $(FUZZ_MAIN)
+tests_fuzz_vfio_pci_fuzz_LDFLAGS = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/corpus/vfio-pci
+
 fuzz-targets: $(fuzz_targets)
 .PHONY: fuzz-targets

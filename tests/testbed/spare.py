@@ -72,7 +72,7 @@ def refused(*words, prepare, command=()):
     """A step: another guest with the disk is refused with all of @words, and the host's state is as before."""
 
     def step(running):
-        guest = Spare("second", hostdev("no"), memory=256)
+        guest = Spare("second", hostdev("no"), memory=256, disk=None)
         guest.prepare(running.directory)
         path = f"{running.directory}/second.xml"
         with open(path, "w", encoding="utf-8") as file:
