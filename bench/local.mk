@@ -36,3 +36,21 @@ bench-disk: bench/io/harness
 	./bench/io/harness $(BENCH_FILE)
 .PHONY: bench-disk
 CLEANFILES += bench/io/harness bench-disk.img
+
+# A small guest that drives disk and network at full speed, under kiln and QEMU in turns; needs a
+# /dev/kvm, QEMU, and root for the network: make bench-guest BENCH_FILE=/some/disk/file
+GUEST64_FLAGS = -m64 -O2 -Wall -Wextra -ffreestanding -fno-stack-protector -fno-pic \
+	-fno-asynchronous-unwind-tables -fcf-protection=none -nostdlib -static -no-pie \
+	-Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-Ttext-segment=0x100000 -Wl,-e,start
+GUEST64_FILES = %D%/io/guest.S %D%/io/guest.c %D%/io/guest-virtio.c %D%/io/guest-virtio.h
+bench/io/guest.elf: $(GUEST64_FILES)
+	@$(MKDIR_P) bench/io
+	$(AM_V_CCLD)$(CC) $(GUEST64_FLAGS) -o $@ $(filter-out %.h,$^)
+EXTRA_PROGRAMS += bench/io/blast
+bench_io_blast_SOURCES = %D%/io/blast.c
+bench-guest: all bench/io/guest.elf bench/io/blast
+	test -s $(BENCH_FILE) || head -c 1G /dev/urandom >$(BENCH_FILE)
+	$(srcdir)/%D%/io/run-guest --image $(BENCH_FILE) --json bench-guest.json $(builddir)
+.PHONY: bench-guest
+EXTRA_DIST += $(GUEST64_FILES) %D%/io/run-guest
+CLEANFILES += bench/io/guest.elf bench/io/blast bench-guest.json
