@@ -35,7 +35,7 @@ BENCH_FILE = bench-disk.img
 bench-disk: bench/io/harness
 	./bench/io/harness $(BENCH_FILE)
 .PHONY: bench-disk
-CLEANFILES += bench/io/harness bench-disk.img
+CLEANFILES += bench/io/harness bench-disk.img bench-disk.img.qcow2
 
 # A small guest that drives disk and network at full speed, under kiln and QEMU in turns; needs a
 # /dev/kvm, QEMU, and root for the network: make bench-guest BENCH_FILE=/some/disk/file

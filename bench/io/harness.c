@@ -5,8 +5,10 @@
  *
  *   harness FILE [SECONDS] [ROUNDS]     FILE is written over, 1 GiB long if it is new
  *
- * Prints a line a case: operations a second of both, the medians of all rounds, their ratio, and
- * how many allocations there were in the measured time, which have to be none.
+ * Prints a line a case: operations a second of the file as a raw disk, of fio, and of a qcow2 image
+ * of the same length beside it (FILE.qcow2, all of it allocated; made by qemu-img), the medians of
+ * all rounds, raw / fio and qcow2 / raw, and how many allocations there were in the measured time,
+ * which have to be none.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -148,7 +150,7 @@ done(KilnBlockRequest *base, int result)
 
 /* Operations a second; @allocations of that time. */
 static double
-measure(const Case *what, const char *path, unsigned seconds, guint64 *allocations)
+measure(const Case *what, const char *path, gboolean qcow2, unsigned seconds, guint64 *allocations)
 {
     g_autoptr(GMainContext) context = g_main_context_new();
     g_autoptr(GError) error = NULL;
@@ -159,7 +161,8 @@ measure(const Case *what, const char *path, unsigned seconds, guint64 *allocatio
     double rate;
 
     if (uring != NULL)
-        run->disk = kiln_block_open_chain(&(KilnBlockOptions){ .path = path,
+        run->disk = kiln_block_open_chain(&(KilnBlockOptions){ .format = qcow2 ? "qcow2" : "raw",
+                                                               .path = path,
                                                                .fd = -1,
                                                                .cache = KILN_BLOCK_CACHE_NONE,
                                                                .uring = uring,
@@ -246,6 +249,21 @@ median(double *values, unsigned n)
     return values[n / 2];
 }
 
+/* An image of the same length beside @path, nothing in it left to be allocated. */
+static char *
+make_qcow2(const char *path)
+{
+    g_autofree char *image = g_strconcat(path, ".qcow2", NULL);
+    g_autofree char *command =
+        g_strdup_printf("qemu-img convert -q -f raw -O qcow2 -S 0 '%s' '%s'", path, image);
+    int status;
+
+    if (!g_file_test(image, G_FILE_TEST_EXISTS) &&
+        (!g_spawn_command_line_sync(command, NULL, NULL, &status, NULL) || status != 0))
+        return NULL;
+    return g_steal_pointer(&image);
+}
+
 static gboolean
 fill_file(const char *path)
 {
@@ -265,38 +283,52 @@ fill_file(const char *path)
     return TRUE;
 }
 
+/* One line of the table; whether anything was allocated.  The three take turns. */
+static gboolean
+run_case(const Case *what, const char *path, const char *image, unsigned seconds, unsigned rounds)
+{
+    double raw[MAX_ROUNDS], fio[MAX_ROUNDS], qcow2[MAX_ROUNDS] = { 0 }, a, b, c;
+    guint64 allocations = 0;
+
+    for (unsigned round = 0; round < rounds; round++) {
+        guint64 some = 0;
+
+        raw[round] = measure(what, path, FALSE, seconds, &some);
+        allocations = MAX(allocations, some);
+        fio[round] = measure_fio(what, path, seconds);
+        if (image != NULL)
+            qcow2[round] = measure(what, image, TRUE, seconds, &some);
+        allocations = MAX(allocations, some);
+    }
+    a = median(raw, rounds);
+    b = median(fio, rounds);
+    c = median(qcow2, rounds);
+    printf("%-20s %6u %12.0f %12.0f %12.0f %9.3f %10.3f %12" G_GUINT64_FORMAT "\n", what->name,
+           what->depth, a, b, c, b > 0 ? a / b : 0, a > 0 ? c / a : 0, allocations);
+    fflush(stdout);
+    return allocations > 0;
+}
+
 int
 main(int argc, char **argv)
 {
     unsigned seconds = argc > 2 ? (unsigned)g_ascii_strtoull(argv[2], NULL, 10) : 3;
     unsigned rounds = argc > 3 ? (unsigned)g_ascii_strtoull(argv[3], NULL, 10) : 5;
+    g_autofree char *image = NULL;
     gboolean allocates = FALSE;
 
     if (argc < 2 || !fill_file(argv[1])) {
         fprintf(stderr, "usage: harness FILE [SECONDS] [ROUNDS]\n");
         return 2;
     }
+    image = make_qcow2(argv[1]);
+    if (image == NULL)
+        fprintf(stderr, "harness: qemu-img makes no qcow2 image, so there is no measure of one\n");
     rounds = CLAMP(rounds, 1, MAX_ROUNDS);
-    printf("%-20s %6s %12s %12s %7s %12s\n", "case", "depth", "kiln op/s", "fio op/s", "ratio",
-           "allocations");
-    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-        double ours[MAX_ROUNDS], theirs[MAX_ROUNDS], a, b;
-        guint64 allocations = 0;
-
-        for (unsigned round = 0; round < rounds; round++) {
-            guint64 some = 0;
-
-            ours[round] = measure(&cases[i], argv[1], seconds, &some);
-            theirs[round] = measure_fio(&cases[i], argv[1], seconds);
-            allocations = MAX(allocations, some);
-        }
-        a = median(ours, rounds);
-        b = median(theirs, rounds);
-        printf("%-20s %6u %12.0f %12.0f %7.3f %12" G_GUINT64_FORMAT "\n", cases[i].name,
-               cases[i].depth, a, b, b > 0 ? a / b : 0, allocations);
-        fflush(stdout);
-        allocates |= allocations > 0;
-    }
+    printf("%-20s %6s %12s %12s %12s %9s %10s %12s\n", "case", "depth", "raw op/s", "fio op/s",
+           "qcow2 op/s", "raw/fio", "qcow2/raw", "allocations");
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
+        allocates |= run_case(&cases[i], argv[1], image, seconds, rounds);
     if (allocates)
         printf("there were allocations\n");
     return allocates ? 1 : 0;
