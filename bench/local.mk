@@ -41,16 +41,23 @@ CLEANFILES += bench/io/harness bench-disk.img bench-disk.img.qcow2
 # /dev/kvm, QEMU, and root for the network: make bench-guest BENCH_FILE=/some/disk/file
 GUEST64_FLAGS = -m64 -O2 -Wall -Wextra -ffreestanding -fno-stack-protector -fno-pic \
 	-fno-asynchronous-unwind-tables -fcf-protection=none -nostdlib -static -no-pie \
-	-Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-Ttext-segment=0x100000 -Wl,-e,start
+	-Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-Ttext-segment=0x100000 -Wl,-e,start -I$(srcdir)
 GUEST64_FILES = %D%/io/guest.S %D%/io/guest.c %D%/io/guest-virtio.c %D%/io/guest-virtio.h
 bench/io/guest.elf: $(GUEST64_FILES)
 	@$(MKDIR_P) bench/io
 	$(AM_V_CCLD)$(CC) $(GUEST64_FLAGS) -o $@ $(filter-out %.h,$^)
 EXTRA_PROGRAMS += bench/io/blast
 bench_io_blast_SOURCES = %D%/io/blast.c
+bench_io_blast_LDADD = $(GLIB_LIBS)
 bench-guest: all bench/io/guest.elf bench/io/blast
 	test -s $(BENCH_FILE) || head -c 1G /dev/urandom >$(BENCH_FILE)
 	$(srcdir)/%D%/io/run-guest --image $(BENCH_FILE) --json bench-guest.json $(builddir)
 .PHONY: bench-guest
 EXTRA_DIST += $(GUEST64_FILES) %D%/io/run-guest
 CLEANFILES += bench/io/guest.elf bench/io/blast bench-guest.json
+
+# Debian guests with fio and iperf3, kiln and QEMU in turns, in the testbed: make bench-io
+bench-io: all
+	$(srcdir)/%D%/io/in-testbed $(builddir) bench-out
+.PHONY: bench-io
+EXTRA_DIST += %D%/io/in-testbed %D%/io/run %D%/io/guest-script

@@ -7,12 +7,12 @@
  * What the interface has no room for is lost.  Prints how many frames it took.
  */
 #include <arpa/inet.h>
+#include <glib.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -37,15 +37,15 @@ main(int argc, char **argv)
     struct iovec iov = { .iov_base = frame };
     const int one = 1;
     unsigned long sent = 0;
+    guint64 length = 0, milliseconds = 0;
     int64_t end;
     int fd;
 
-    if (argc != 4)
+    if (argc != 4 || !g_ascii_string_to_unsigned(argv[2], 10, ETH_HLEN, MAX_BYTES, &length, NULL) ||
+        !g_ascii_string_to_unsigned(argv[3], 10, 1, G_MAXINT32, &milliseconds, NULL))
         return 2;
     address.sll_ifindex = (int)if_nametoindex(argv[1]);
-    iov.iov_len = strtoul(argv[2], NULL, 10);
-    if (iov.iov_len < ETH_HLEN || iov.iov_len > MAX_BYTES)
-        return 2;
+    iov.iov_len = length;
     memset(frame, 0xff, 6);
     memset(frame + 6, 0x52, 6);
     frame[12] = 0x88;
@@ -58,7 +58,7 @@ main(int argc, char **argv)
         perror("blast");
         return 1;
     }
-    end = now_ms() + strtol(argv[3], NULL, 10);
+    end = now_ms() + (int64_t)milliseconds;
     while (now_ms() < end) {
         int n = sendmmsg(fd, messages, BATCH, 0);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* See guest-virtio.h.  Registers: virtio 1.2 §4.1.4; configuration space: PCI Local Bus 3.0 §6. */
-#include "guest-virtio.h"
+#include "bench/io/guest-virtio.h"
 
 #include <linux/pci_regs.h>
 #include <linux/virtio_config.h>

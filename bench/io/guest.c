@@ -12,7 +12,7 @@
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
 
-#include "guest-virtio.h"
+#include "bench/io/guest-virtio.h"
 
 enum {
     COM1 = 0x3f8,
