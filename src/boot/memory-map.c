@@ -37,7 +37,7 @@ all_ranges(KilnMemory *memory, const KilnBootRange *reserved, guint n_reserved)
 {
     GArray *ranges = g_array_new(FALSE, FALSE, sizeof(KilnBootRange));
     guint n_regions;
-    const KilnMemoryRegion *regions = kiln_memory_regions(memory, &n_regions);
+    const KilnMemoryRegion *regions = kiln_memory_ram(memory, &n_regions);
 
     for (guint i = 0; i < n_regions; i++) {
         KilnBootRange ram = { regions[i].gpa, regions[i].size, KILN_BOOT_RAM };

@@ -46,7 +46,7 @@ ram_of(KilnMemory *memory)
 {
     GArray *ram = g_array_new(FALSE, FALSE, sizeof(Span));
     guint n_regions;
-    const KilnMemoryRegion *regions = kiln_memory_regions(memory, &n_regions);
+    const KilnMemoryRegion *regions = kiln_memory_ram(memory, &n_regions);
 
     for (guint i = 0; i < n_regions; i++) {
         Span *last = ram->len > 0 ? &g_array_index(ram, Span, ram->len - 1) : NULL;
@@ -198,7 +198,7 @@ uint64_t
 kiln_boot_ram_chunk(KilnMemory *memory, KilnGpa gpa, uint64_t length, void **host)
 {
     guint n_regions;
-    const KilnMemoryRegion *regions = kiln_memory_regions(memory, &n_regions);
+    const KilnMemoryRegion *regions = kiln_memory_ram(memory, &n_regions);
 
     for (guint i = 0; i < n_regions; i++) {
         uint64_t offset = gpa - regions[i].gpa;

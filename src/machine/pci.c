@@ -25,15 +25,16 @@ kiln_machine_pci_windows(const KilnMachine *machine,
                          KilnPciWindow windows[KILN_MACHINE_MAX_PCI_WINDOWS])
 {
     uint64_t ram = kiln_memory_size(machine->memory);
+    uint64_t modules = kiln_memory_modules_span(machine->memory);
     uint64_t start = kiln_layout_pci32_start(ram);
-    uint64_t high = kiln_layout_pci64_size(ram, kiln_cpuid_phys_bits(machine->cpuid));
+    uint64_t high = kiln_layout_pci64_size(ram, modules, kiln_cpuid_phys_bits(machine->cpuid));
     guint n = 0;
 
     windows[n++] = (KilnPciWindow){ start, KILN_LAYOUT_ECAM - start };
     windows[n++] =
         (KilnPciWindow){ KILN_LAYOUT_PCI32_TOP, KILN_LAYOUT_PCI32_TOP_END - KILN_LAYOUT_PCI32_TOP };
     if (high > 0)
-        windows[n++] = (KilnPciWindow){ kiln_layout_pci64_start(ram), high };
+        windows[n++] = (KilnPciWindow){ kiln_layout_pci64_start(ram, modules), high };
     return n;
 }
 

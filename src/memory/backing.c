@@ -63,7 +63,7 @@ error_hugepages(uint64_t wanted, uint64_t page, int errnum, GError **error)
 
 /* #syscalls memfd_create ftruncate sysinfo */
 static KilnFd
-open_memfd(uint64_t size, uint64_t hugepage_size, GError **error)
+open_memfd(uint64_t size, uint64_t hugepage_size, gboolean sparse, GError **error)
 {
     guint flags = MFD_CLOEXEC;
     struct sysinfo host;
@@ -71,7 +71,7 @@ open_memfd(uint64_t size, uint64_t hugepage_size, GError **error)
 
     if (hugepage_size > 0) {
         flags |= MFD_HUGETLB | (guint)__builtin_ctzll(hugepage_size) << MFD_HUGE_SHIFT;
-    } else if (sysinfo(&host) == 0 &&
+    } else if (!sparse && sysinfo(&host) == 0 &&
                size / host.mem_unit > (uint64_t)host.totalram + host.totalswap) {
         /* The kernel accounts a memfd page by page, and would kill us at the one too many. */
         kiln_error_set_errno(error, ENOMEM,
@@ -98,14 +98,13 @@ open_memfd(uint64_t size, uint64_t hugepage_size, GError **error)
 }
 
 /*
- * Maps @fd (or anonymous memory) at an address that is @gpa modulo 2 MiB: a stretch that is too
- * long by that much is reserved, and what sticks out is given back.
+ * Maps @fd (or anonymous memory) with @flags at an address that is @gpa modulo 2 MiB: a stretch
+ * that is too long by that much is reserved, and what sticks out is given back.
  */
 static void *
-map_aligned(uint64_t size, KilnGpa gpa, int fd)
+map_aligned(uint64_t size, KilnGpa gpa, int fd, int flags)
 {
     size_t reserved = size + THP_SIZE;
-    int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
     char *start =
         mmap(NULL, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     char *host;
@@ -190,23 +189,30 @@ advise(KilnBacking *backing, KilnGpa gpa, uint64_t hugepage_size, const KilnMemo
     (void)madvise(backing->host, backing->size, MADV_DONTFORK);
 }
 
+static gboolean
+is_memfd(const KilnMemoryOptions *options)
+{
+    return options->backing == KILN_MEMORY_MEMFD ||
+           (options->backing == KILN_MEMORY_AUTO && !options->no_thp && memfd_has_thp());
+}
+
 gboolean
 kiln_backing_init(KilnBacking *backing, uint64_t size, KilnGpa gpa, uint64_t hugepage_size,
                   const KilnMemoryOptions *options, GError **error)
 {
-    gboolean memfd = hugepage_size > 0 || options->backing == KILN_MEMORY_MEMFD ||
-                     (options->backing == KILN_MEMORY_AUTO && !options->no_thp && memfd_has_thp());
+    gboolean memfd = hugepage_size > 0 || is_memfd(options);
     void *host;
 
     *backing = (KilnBacking){ .size = size, .fd = -1 };
     if (memfd) {
-        backing->fd = open_memfd(size, hugepage_size, error);
+        backing->fd = open_memfd(size, hugepage_size, FALSE, error);
         if (backing->fd < 0)
             return FALSE;
     }
     /* hugetlbfs aligns to its own pages, and takes them from the pool here: no later surprise. */
     host = hugepage_size > 0 ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, backing->fd, 0)
-                             : map_aligned(size, gpa, backing->fd);
+                             : map_aligned(size, gpa, backing->fd,
+                                           memfd ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS);
     if (host == MAP_FAILED && hugepage_size > 0)
         return error_hugepages(size, hugepage_size, errno, error);
     if (host == MAP_FAILED)
@@ -217,6 +223,54 @@ kiln_backing_init(KilnBacking *backing, uint64_t size, KilnGpa gpa, uint64_t hug
     if (options->preallocate && !populate(backing, error))
         return FALSE;
     return !options->locked || lock(backing, options->preallocate, error);
+}
+
+/* Takes what map_aligned() gave. */
+static gboolean
+take_mapping(KilnBacking *backing, void *host, KilnGpa gpa, const KilnMemoryOptions *options,
+             GError **error)
+{
+    if (host == MAP_FAILED)
+        return kiln_error_set_errno(
+            error, errno, "guest memory: cannot map a module of %" G_GUINT64_FORMAT " MiB",
+            backing->size / MIB);
+    backing->host = host;
+    advise(backing, gpa, 0, options);
+    return TRUE;
+}
+
+gboolean
+kiln_backing_init_sparse(KilnBacking *backing, uint64_t size, KilnGpa gpa,
+                         const KilnMemoryOptions *options, GError **error)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+
+    *backing = (KilnBacking){ .size = size, .fd = -1 };
+    if (is_memfd(options)) {
+        backing->fd = open_memfd(size, 0, TRUE, error);
+        if (backing->fd < 0)
+            return FALSE;
+        flags = MAP_SHARED;
+    }
+    return take_mapping(backing, map_aligned(size, gpa, backing->fd, flags | MAP_NORESERVE), gpa,
+                        options, error);
+}
+
+gboolean
+kiln_backing_init_file(KilnBacking *backing, const KilnMemoryModule *module, KilnGpa gpa,
+                       const KilnMemoryOptions *options, GError **error)
+{
+    void *host = map_aligned(module->size, gpa, module->fd,
+                             module->private ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED);
+
+    *backing = (KilnBacking){ .size = module->size, .fd = -1 };
+    if (!take_mapping(backing, host, gpa, options, error))
+        return FALSE;
+    if (module->private)
+        return TRUE;
+    backing->fd = fcntl(module->fd, F_DUPFD_CLOEXEC, 0);
+    return backing->fd >= 0 ||
+           kiln_error_set_errno(error, errno, "guest memory: cannot keep a module's file open");
 }
 
 void

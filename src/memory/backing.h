@@ -12,7 +12,7 @@
 typedef struct {
     void *host;    /* (owned) mapping of @size bytes; NULL: none */
     uint64_t size; /* bytes */
-    KilnFd fd;     /* (owned) the memfd; -1: anonymous */
+    KilnFd fd;     /* (owned) the memfd, or a file that is shared; -1: anonymous, or private */
 } KilnBacking;
 
 /**
@@ -27,6 +27,15 @@ typedef struct {
  */
 gboolean kiln_backing_init(KilnBacking *backing, uint64_t size, KilnGpa gpa, uint64_t hugepage_size,
                            const KilnMemoryOptions *options, GError **error);
+
+/* As kiln_backing_init(), of memory that is used in part: more than the host has may be asked for,
+ * and nothing is allocated or locked, whatever @options say. */
+gboolean kiln_backing_init_sparse(KilnBacking *backing, uint64_t size, KilnGpa gpa,
+                                  const KilnMemoryOptions *options, GError **error);
+
+/* The same of @module's file. */
+gboolean kiln_backing_init_file(KilnBacking *backing, const KilnMemoryModule *module, KilnGpa gpa,
+                                const KilnMemoryOptions *options, GError **error);
 void kiln_backing_clear(KilnBacking *backing);
 
 /* Makes every byte zero, giving pages back to the host if @options let it. */

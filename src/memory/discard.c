@@ -29,6 +29,8 @@ discard_in(const KilnMemoryRegion *region, uint64_t offset, uint64_t length)
     uint64_t start = kiln_align_up(offset, PAGE_SIZE);
     uint64_t end = kiln_align_down(offset + length, PAGE_SIZE);
 
+    if (region->kind == KILN_MEMORY_PERSISTENT)
+        return FALSE;
     if (start >= end)
         return TRUE;
     return kiln_memory_discard_range((char *)region->host + start, end - start, region->fd,

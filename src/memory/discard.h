@@ -18,7 +18,8 @@
  *
  * Gives up the whole 4 KiB pages in the range.  Any thread.
  *
- * Returns: FALSE if any byte is not RAM, if the range wraps, or if the host refuses.
+ * Returns: FALSE if any byte is not RAM or is of a file, if the range wraps, or if the host
+ * refuses.
  */
 gboolean kiln_memory_discard(KilnMemory *memory, KilnGpa gpa, uint64_t length);
 

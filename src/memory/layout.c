@@ -28,16 +28,22 @@ kiln_layout_pci32_start(uint64_t ram_size)
 }
 
 uint64_t
-kiln_layout_pci64_start(uint64_t ram_size)
+kiln_layout_modules_start(uint64_t ram_size)
 {
-    return kiln_align_up(KILN_LAYOUT_4G + kiln_layout_high_ram(ram_size), GIB);
+    return kiln_align_up(KILN_LAYOUT_4G + kiln_layout_high_ram(ram_size), KILN_LAYOUT_MODULE_ALIGN);
 }
 
 uint64_t
-kiln_layout_pci64_size(uint64_t ram_size, guint phys_bits)
+kiln_layout_pci64_start(uint64_t ram_size, uint64_t modules_span)
+{
+    return kiln_align_up(kiln_layout_modules_start(ram_size) + modules_span, GIB);
+}
+
+uint64_t
+kiln_layout_pci64_size(uint64_t ram_size, uint64_t modules_span, guint phys_bits)
 {
     uint64_t end = G_GUINT64_CONSTANT(1) << MIN(phys_bits, 52); /* x86's architectural limit */
-    uint64_t start = kiln_layout_pci64_start(ram_size);
+    uint64_t start = kiln_layout_pci64_start(ram_size, modules_span);
 
     return start < end ? kiln_align_down(MIN(end - start, end / 2), GIB) : 0;
 }

@@ -8,7 +8,8 @@
  *   0xf0000000 32-bit PCI window again, up to the fixed devices
  *   0xfec00000 IOAPIC, HPET, LAPIC, KVM's own pages, flash below 4 GiB
  *   4 GiB      the rest of RAM
- *   above it   64-bit PCI window
+ *   above it   modules of memory devices, each from a GiB on
+ *   above them 64-bit PCI window
  */
 #ifndef KILN_MEMORY_LAYOUT_H
 #define KILN_MEMORY_LAYOUT_H
@@ -58,21 +59,34 @@ uint64_t kiln_layout_high_ram(uint64_t ram_size);
  */
 uint64_t kiln_layout_pci32_start(uint64_t ram_size);
 
+/* Modules stand on borders of 1 GiB: Linux plugs memory in by blocks of up to 2 GiB, 128 MiB on
+ * guests of less than 64 GiB, and keeps persistent memory and RAM out of one block. */
+#define KILN_LAYOUT_MODULE_ALIGN G_GUINT64_CONSTANT(0x40000000)
+
+/**
+ * kiln_layout_modules_start:
+ *
+ * Returns: where the first module of a memory device may be: the first GiB above RAM, and not below
+ *   4 GiB.
+ */
+uint64_t kiln_layout_modules_start(uint64_t ram_size);
+
 /**
  * kiln_layout_pci64_start:
+ * @modules_span: bytes that modules take from kiln_layout_modules_start() on
  *
- * Returns: the first address of the 64-bit PCI window: the first GiB above RAM, and not below 4
- * GiB.
+ * Returns: the first address of the 64-bit PCI window: the first GiB above RAM and modules, and not
+ *   below 4 GiB.
  */
-uint64_t kiln_layout_pci64_start(uint64_t ram_size);
+uint64_t kiln_layout_pci64_start(uint64_t ram_size, uint64_t modules_span);
 
 /**
  * kiln_layout_pci64_size:
  * @phys_bits: the width of the guest's physical addresses (CPUID 0x80000008)
  *
- * Returns: bytes of the 64-bit PCI window, 0 if the CPU can address nothing above RAM.  At most
- *   half of what can be addressed, so that what is hot-plugged later finds room.
+ * Returns: bytes of the 64-bit PCI window, 0 if the CPU can address nothing above what is below. At
+ * most half of what can be addressed, so that what is hot-plugged later finds room.
  */
-uint64_t kiln_layout_pci64_size(uint64_t ram_size, guint phys_bits);
+uint64_t kiln_layout_pci64_size(uint64_t ram_size, uint64_t modules_span, guint phys_bits);
 
 #endif

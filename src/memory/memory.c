@@ -14,14 +14,17 @@
 /* What a region list is: made whole, never changed. */
 typedef struct {
     guint n;
+    guint n_ram; /* those of RAM, which come first */
     KilnMemoryRegion items[];
 } RegionList;
 
 struct KilnMemory {
-    KilnMemoryOptions options; /* without its cells */
+    KilnMemoryOptions options; /* without its cells and modules */
     uint64_t size;             /* bytes */
-    KilnBacking *backings;     /* (owned) one a cell */
+    uint64_t modules_span;     /* bytes of the address space */
+    KilnBacking *backings;     /* (owned) one a cell, then one a module */
     guint n_backings;
+    guint n_ram_backings;
     RegionList *regions; /* (owned) */
 };
 
@@ -100,6 +103,61 @@ add_cell(KilnMemory *memory, guint index, uint64_t start, const KilnMemoryCell *
     return TRUE;
 }
 
+static gboolean
+check_module(const KilnMemoryModule *module, GError **error)
+{
+    if (module->size == 0 || module->size % KILN_MEMORY_MODULE_ALIGN != 0 ||
+        module->size > SIZE_MAX_RAM)
+        return kiln_error_set(error, KILN_ERROR_INVALID,
+                              "guest memory: '%" G_GUINT64_FORMAT
+                              "' bytes of a module are no multiple of 2 MiB, or too many",
+                              module->size);
+    if (module->align != 0 && (!kiln_is_power_of_2(module->align) || module->align > SIZE_MAX_RAM))
+        return kiln_error_set(error, KILN_ERROR_INVALID,
+                              "guest memory: a module cannot be aligned to '%" G_GUINT64_FORMAT
+                              "' bytes",
+                              module->align);
+    return TRUE;
+}
+
+/* Puts the module behind those before it; memory->modules_span is where that is. */
+static gboolean
+add_module(KilnMemory *memory, const KilnMemoryModule *module, GError **error)
+{
+    KilnGpa start = kiln_layout_modules_start(memory->size);
+    KilnGpa gpa =
+        kiln_align_up(start + memory->modules_span, MAX(module->align, KILN_LAYOUT_MODULE_ALIGN));
+    KilnBacking *backing = &memory->backings[memory->n_backings];
+    KilnMemoryRegion *region;
+
+    if (!check_module(module, error))
+        return FALSE;
+    if (gpa > SIZE_MAX_RAM || module->size > SIZE_MAX_RAM - gpa)
+        return kiln_error_set(error, KILN_ERROR_INVALID,
+                              "guest memory: the modules reach beyond any x86 address");
+    memory->n_backings++;
+    if (module->kind == KILN_MEMORY_PERSISTENT
+            ? !kiln_backing_init_file(backing, module, gpa, &memory->options, error)
+            : !kiln_backing_init_sparse(backing, module->size, gpa, &memory->options, error))
+        return FALSE;
+    add_region(memory->regions, gpa, module->size, backing, 0, module->cell);
+    region = &memory->regions->items[memory->regions->n - 1];
+    region->kind = module->kind;
+    memory->modules_span = kiln_align_up(gpa + module->size - start, KILN_LAYOUT_MODULE_ALIGN);
+    return TRUE;
+}
+
+static gboolean
+add_modules(KilnMemory *memory, const KilnMemoryOptions *options, GError **error)
+{
+    memory->n_ram_backings = memory->n_backings;
+    memory->regions->n_ram = memory->regions->n;
+    for (guint i = 0; i < options->n_modules; i++)
+        if (!add_module(memory, &options->modules[i], error))
+            return FALSE;
+    return TRUE;
+}
+
 KilnMemory *
 kiln_memory_new(const KilnMemoryOptions *options, GError **error)
 {
@@ -115,15 +173,20 @@ kiln_memory_new(const KilnMemoryOptions *options, GError **error)
     memory->options = *options;
     memory->options.cells = NULL;
     memory->options.n_cells = 0;
+    memory->options.modules = NULL;
+    memory->options.n_modules = 0;
     memory->size = size;
-    memory->backings = g_new0(KilnBacking, n_cells);
+    memory->backings = g_new0(KilnBacking, n_cells + options->n_modules);
     memory->regions =
-        g_malloc0(sizeof(RegionList) + (n_cells + 1) * sizeof(KilnMemoryRegion)); /* one is split */
+        g_malloc0(sizeof(RegionList) +
+                  (n_cells + 1 + options->n_modules) * sizeof(KilnMemoryRegion)); /* one is split */
     for (guint i = 0; i < n_cells; i++) {
         if (!add_cell(memory, i, start, &cells[i], error))
             return NULL;
         start += cells[i].size;
     }
+    if (!add_modules(memory, options, error))
+        return NULL;
     return g_steal_pointer(&memory);
 }
 
@@ -157,11 +220,33 @@ kiln_memory_size(const KilnMemory *memory)
     return memory->size;
 }
 
+uint64_t
+kiln_memory_modules_span(const KilnMemory *memory)
+{
+    return memory->modules_span;
+}
+
 const KilnMemoryRegion *
 kiln_memory_regions(const KilnMemory *memory, guint *n_regions)
 {
     *n_regions = memory->regions->n;
     return memory->regions->items;
+}
+
+const KilnMemoryRegion *
+kiln_memory_ram(const KilnMemory *memory, guint *n_regions)
+{
+    *n_regions = memory->regions->n_ram;
+    return memory->regions->items;
+}
+
+const KilnMemoryRegion *
+kiln_memory_module(const KilnMemory *memory, guint index)
+{
+    const RegionList *list = memory->regions;
+
+    g_assert(index < list->n - list->n_ram);
+    return &list->items[list->n_ram + index];
 }
 
 /* The region that has the byte at @gpa.  There are few, and the first is nearly always it. */
@@ -258,7 +343,7 @@ kiln_memory_write(KilnMemory *memory, KilnGpa gpa, const void *data, uint64_t le
 gboolean
 kiln_memory_zero_all(KilnMemory *memory, GError **error)
 {
-    for (guint i = 0; i < memory->n_backings; i++)
+    for (guint i = 0; i < memory->n_ram_backings; i++)
         if (!kiln_backing_zero(&memory->backings[i], &memory->options, error))
             return FALSE;
     return TRUE;

@@ -40,6 +40,41 @@ typedef struct {
 } KilnMemoryCell;
 
 /**
+ * KilnMemoryKind:
+ * @KILN_MEMORY_RAM: what the guest boots with, and what kiln_memory_size() counts
+ * @KILN_MEMORY_PLUGGABLE: of a virtio-mem device: mapped whole, and used as far as that says
+ * @KILN_MEMORY_PERSISTENT: a file, of a virtio-pmem device
+ */
+typedef enum {
+    KILN_MEMORY_RAM,
+    KILN_MEMORY_PLUGGABLE,
+    KILN_MEMORY_PERSISTENT,
+} KilnMemoryKind;
+
+enum { KILN_MEMORY_MODULE_ALIGN = 2 << 20 }; /* bytes: sizes of modules are multiples of it */
+
+/**
+ * KilnMemoryModule:
+ * @kind: any but KILN_MEMORY_RAM
+ * @size: bytes, a multiple of KILN_MEMORY_MODULE_ALIGN
+ * @align: bytes, a power of 2: of the guest address; a module is aligned to 1 GiB at least
+ * @cell: NUMA cell
+ * @fd: PERSISTENT: the file, at least @size long, open for writing unless @private; duplicated
+ * @private: PERSISTENT: what the guest writes does not get into the file
+ *
+ * The memory of a device, above all RAM.  No page is there before it is used, nor is any locked,
+ * whatever the options say of RAM.
+ */
+typedef struct {
+    KilnMemoryKind kind;
+    uint64_t size;
+    uint64_t align;
+    guint cell;
+    int fd;
+    gboolean private;
+} KilnMemoryModule;
+
+/**
  * KilnMemoryOptions:
  *
  * What is left zero is the default: all in one cell, transparent huge pages, nothing allocated.
@@ -48,6 +83,8 @@ typedef struct {
     uint64_t size;               /* bytes in all; the sum of the cells' if there are any */
     const KilnMemoryCell *cells; /* (nullable) */
     guint n_cells;
+    const KilnMemoryModule *modules; /* (nullable) in the order of their addresses */
+    guint n_modules;
     KilnMemoryBacking backing;
     uint64_t hugepage_size; /* bytes: 2 MiB or 1 GiB from the host's pool; 0: none */
     gboolean preallocate;   /* every page is there before the guest starts */
@@ -61,9 +98,10 @@ typedef struct {
     KilnGpa gpa;
     uint64_t size; /* bytes */
     void *host;
-    int fd;             /* the memfd, -1 for anonymous memory; KilnMemory owns it */
+    int fd;             /* the memfd or file, -1 for memory of this process; KilnMemory owns it */
     uint64_t fd_offset; /* bytes: where @gpa is in @fd */
     guint cell;         /* NUMA cell, from 0 */
+    KilnMemoryKind kind;
 } KilnMemoryRegion;
 
 typedef struct KilnMemory KilnMemory;
@@ -86,16 +124,26 @@ KilnMemory *kiln_memory_new_plain(uint64_t size);
 void kiln_memory_free(KilnMemory *memory);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KilnMemory, kiln_memory_free)
 
-/* Bytes of RAM in all. */
+/* Bytes of RAM in all, without modules. */
 uint64_t kiln_memory_size(const KilnMemory *memory);
+
+/* Bytes of the address space that modules take from kiln_layout_modules_start() on: what
+ * kiln_layout_pci64_start() is to be told. */
+uint64_t kiln_memory_modules_span(const KilnMemory *memory);
 
 /**
  * kiln_memory_regions:
  * @n_regions: (out): how many
  *
- * Returns: (transfer none): the regions by rising address; they do not overlap.
+ * Returns: (transfer none): the regions by rising address, of every kind; they do not overlap.
  */
 const KilnMemoryRegion *kiln_memory_regions(const KilnMemory *memory, guint *n_regions);
+
+/* Those of RAM only: what boot and tables tell the guest of. */
+const KilnMemoryRegion *kiln_memory_ram(const KilnMemory *memory, guint *n_regions);
+
+/* The region of the options' module @index. */
+const KilnMemoryRegion *kiln_memory_module(const KilnMemory *memory, guint index);
 
 /**
  * kiln_memory_map:
@@ -128,8 +176,8 @@ gboolean kiln_memory_write(KilnMemory *memory, KilnGpa gpa, const void *data, ui
 /**
  * kiln_memory_zero_all:
  *
- * Makes every byte of RAM zero, giving its pages back to the host where that is how it is done.
- * No vCPU may run meanwhile.
+ * Makes every byte of RAM zero, modules apart, giving its pages back to the host where that is how
+ * it is done. No vCPU may run meanwhile.
  *
  * Returns: FALSE with @error set if the host refused.
  */

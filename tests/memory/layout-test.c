@@ -24,18 +24,30 @@ START_TEST(split_and_windows)
         ck_assert_uint_eq(kiln_layout_low_ram(cases[i].size), cases[i].low);
         ck_assert_uint_eq(kiln_layout_high_ram(cases[i].size), cases[i].size - cases[i].low);
         ck_assert_uint_eq(kiln_layout_pci32_start(cases[i].size), cases[i].pci32);
-        ck_assert_uint_eq(kiln_layout_pci64_start(cases[i].size), cases[i].pci64);
+        ck_assert_uint_eq(kiln_layout_pci64_start(cases[i].size, 0), cases[i].pci64);
     }
 }
 END_TEST
 
 START_TEST(window_fits_the_cpu)
 {
-    ck_assert_uint_eq(kiln_layout_pci64_size(GIB, 32), 0);
-    ck_assert_uint_eq(kiln_layout_pci64_size(GIB, 36), 32 * GIB);
-    ck_assert_uint_eq(kiln_layout_pci64_size(60 * GIB, 36), 64 * GIB - 62 * GIB);
-    ck_assert_uint_eq(kiln_layout_pci64_size(64 * GIB, 36), 0);
-    ck_assert_uint_eq(kiln_layout_pci64_size(GIB, 64), (uint64_t)1 << 51);
+    ck_assert_uint_eq(kiln_layout_pci64_size(GIB, 0, 32), 0);
+    ck_assert_uint_eq(kiln_layout_pci64_size(GIB, 0, 36), 32 * GIB);
+    ck_assert_uint_eq(kiln_layout_pci64_size(60 * GIB, 0, 36), 64 * GIB - 62 * GIB);
+    ck_assert_uint_eq(kiln_layout_pci64_size(64 * GIB, 0, 36), 0);
+    ck_assert_uint_eq(kiln_layout_pci64_size(GIB, 0, 64), (uint64_t)1 << 51);
+}
+END_TEST
+
+/* RAM, then modules, then the window. */
+START_TEST(modules_are_below_the_window)
+{
+    ck_assert_uint_eq(kiln_layout_modules_start(128 * MIB), 4 * GIB);
+    ck_assert_uint_eq(kiln_layout_modules_start(5 * GIB + 4096), 8 * GIB);
+    ck_assert_uint_eq(kiln_layout_pci64_start(128 * MIB, 3 * GIB), 7 * GIB);
+    ck_assert_uint_eq(kiln_layout_pci64_start(5 * GIB + 4096, 512 * MIB), 9 * GIB);
+    ck_assert_uint_eq(kiln_layout_pci64_size(GIB, 56 * GIB, 36), 4 * GIB);
+    ck_assert_uint_eq(kiln_layout_pci64_size(GIB, 60 * GIB, 36), 0);
 }
 END_TEST
 
@@ -47,6 +59,7 @@ layout_suite(void)
 
     tcase_add_test(tcase, split_and_windows);
     tcase_add_test(tcase, window_fits_the_cpu);
+    tcase_add_test(tcase, modules_are_below_the_window);
     return suite;
 }
 
