@@ -37,6 +37,7 @@ typedef struct {
 typedef struct {
     KilnAcpiRange range;
     uint32_t node;
+    gboolean hot_pluggable; /* not there at boot: memory may come there later */
 } KilnAcpiMemory;
 
 typedef enum {
@@ -79,7 +80,7 @@ typedef struct {
 
     /* NUMA: SRAT is made if @n_nodes is not 0, SLIT if @distances is not NULL as well. */
     guint n_nodes;
-    const KilnAcpiMemory *memory; /* all RAM */
+    const KilnAcpiMemory *memory; /* all RAM, and where some may be plugged in */
     guint n_memory;
     const uint8_t *distances; /* n_nodes * n_nodes, row by row; 10 is local */
 } KilnAcpiOptions;

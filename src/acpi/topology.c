@@ -36,6 +36,7 @@ enum {
     SRAT_MEMORY = 1,
     SRAT_X2APIC = 2,
     SRAT_ENABLED = 1 << 0,
+    SRAT_HOT_PLUGGABLE = 1 << 1, /* of memory: ACPI 6.5 table 5.60 */
 };
 
 static void
@@ -148,7 +149,7 @@ srat_memory(KilnAcpiBlob *blob, const KilnAcpiMemory *memory)
     kiln_acpi_put64(blob, memory->range.base);
     kiln_acpi_put64(blob, memory->range.length);
     kiln_acpi_put32(blob, 0);
-    kiln_acpi_put32(blob, SRAT_ENABLED);
+    kiln_acpi_put32(blob, SRAT_ENABLED | (memory->hot_pluggable ? SRAT_HOT_PLUGGABLE : 0));
     kiln_acpi_put64(blob, 0);
 }
 

@@ -22,6 +22,7 @@ typedef struct {
     guint n_nodes;
     gboolean all; /* every option that adds something */
     KilnAcpiTpm tpm;
+    gboolean modules; /* memory may be plugged in */
 } Board;
 
 static const Board boards[] = {
@@ -36,6 +37,7 @@ static const Board boards[] = {
     { .name = "tpm-crb", .n_cpus = 1, .console = KILN_ACPI_NO_COM, .tpm = KILN_ACPI_TPM_CRB },
     { .name = "tpm-tis", .n_cpus = 1, .console = KILN_ACPI_NO_COM, .tpm = KILN_ACPI_TPM_TIS_2_0 },
     { .name = "tpm-1.2", .n_cpus = 1, .console = KILN_ACPI_NO_COM, .tpm = KILN_ACPI_TPM_TIS_1_2 },
+    { .name = "modules", .n_cpus = 1, .console = KILN_ACPI_NO_COM, .n_nodes = 2, .modules = TRUE },
 };
 
 static KilnAcpiTables *
@@ -48,6 +50,7 @@ build(const Board *board)
         { { 0, 0x80000000 }, 0 },
         { { 0x100000000, 0x40000000 }, 0 },
         { { 0x140000000, 0xc0000000 }, 1 },
+        { { 0x200000000, 0x20000000 }, 1, TRUE }, /* of the board that has them */
     };
     static const uint8_t distances[] = { 10, 21, 21, 10 };
     KilnAcpiCpu cpus[MAX_CPUS];
@@ -69,7 +72,7 @@ build(const Board *board)
     options.pit_gsi = board->all ? 2 : 0;
     options.n_nodes = board->n_nodes;
     options.memory = memory;
-    options.n_memory = G_N_ELEMENTS(memory);
+    options.n_memory = G_N_ELEMENTS(memory) - (board->modules ? 0 : 1);
     options.distances = board->all ? distances : NULL;
     return kiln_acpi_build(&options);
 }
@@ -148,6 +151,7 @@ START_TEST(an_operating_system_finds_every_table)
         "FACP DSDT APIC MCFG WAET TPM2 ",
         "FACP DSDT APIC MCFG WAET TPM2 ",
         "FACP DSDT APIC MCFG WAET ",
+        "FACP DSDT APIC MCFG WAET SRAT ",
     };
     g_autoptr(KilnAcpiTables) tables = build(&boards[_i]);
     g_autoptr(GString) found = g_string_new(NULL);
@@ -244,6 +248,45 @@ START_TEST(spec_5_2_12_12_processor_entries)
 END_TEST
 
 static void
+find_srat(const uint8_t *table, void *opaque)
+{
+    if (memcmp(table, "SRAT", 4) == 0)
+        *(const uint8_t **)opaque = table;
+}
+
+/* ACPI 6.5 table 5.60: of memory, bit 0 is "enabled" and bit 1 "hot pluggable". */
+START_TEST(spec_5_2_16_2_hot_pluggable_memory)
+{
+    static const struct {
+        uint64_t base, length;
+        uint32_t node, flags;
+    } wanted[] = { { 0, 0x80000000, 0, 1 },
+                   { 0x100000000, 0x40000000, 0, 1 },
+                   { 0x140000000, 0xc0000000, 1, 1 },
+                   { 0x200000000, 0x20000000, 1, 3 } };
+    g_autoptr(KilnAcpiTables) tables = build(&boards[G_N_ELEMENTS(boards) - 1]);
+    const uint8_t *srat = NULL;
+    guint n = 0;
+
+    kiln_acpi_place(tables, PLACED_AT);
+    walk(tables, find_srat, &srat);
+    ck_assert_ptr_nonnull(srat);
+    for (const uint8_t *at = srat + 48; at < srat + kiln_le32_load(srat + 4); at += at[1]) {
+        ck_assert_uint_ge(at[1], 2);
+        if (at[0] != 1)
+            continue;
+        ck_assert_uint_lt(n, G_N_ELEMENTS(wanted));
+        ck_assert_uint_eq(kiln_le32_load(at + 2), wanted[n].node);
+        ck_assert_uint_eq(kiln_le64_load(at + 8), wanted[n].base);
+        ck_assert_uint_eq(kiln_le64_load(at + 16), wanted[n].length);
+        ck_assert_uint_eq(kiln_le32_load(at + 28), wanted[n].flags);
+        n++;
+    }
+    ck_assert_uint_eq(n, G_N_ELEMENTS(wanted));
+}
+END_TEST
+
+static void
 run_iasl(const char *dir, const char *const *arguments, const char *what)
 {
     g_autofree char *out = NULL;
@@ -320,6 +363,7 @@ tables_suite(void)
     tcase_add_loop_test(tcase, golden_bytes, 0, N_GOLDEN_BOARDS);
     tcase_add_loop_test(tcase, golden_bytes, N_GOLDEN_BOARDS + 1, G_N_ELEMENTS(boards));
     tcase_add_test(tcase, spec_5_2_12_12_processor_entries);
+    tcase_add_test(tcase, spec_5_2_16_2_hot_pluggable_memory);
     if (iasl != NULL && *iasl != '\0')
         tcase_add_loop_test(tcase, iasl_gives_the_same_bytes_back, 0, G_N_ELEMENTS(boards));
     else
