@@ -115,6 +115,22 @@ assign_inputs(KilnDomain *domain)
     }
 }
 
+/* Persistent memory that is not is of no use, so its default is not libvirt's, which is that of all
+ * memory. */
+static void
+assign_memories(KilnDomain *domain)
+{
+    for (guint i = 0; i < domain->memories->len; i++) {
+        KilnMemoryDevice *memory = g_ptr_array_index(domain->memories, i);
+
+        if (memory->model == KILN_MEMORY_DEVICE_MODEL_VIRTIO_PMEM &&
+            memory->access == KILN_MEMORY_DEVICE_ACCESS_ABSENT)
+            memory->access = KILN_MEMORY_DEVICE_ACCESS_SHARED;
+        if (memory->model == KILN_MEMORY_DEVICE_MODEL_VIRTIO_MEM && !memory->block.set)
+            memory->block = (KilnUint){ .set = TRUE, .value = KILN_MEMORY_DEVICE_BLOCK };
+    }
+}
+
 static void
 assign_small_ones(KilnDomain *domain)
 {
@@ -148,5 +164,6 @@ kiln_assign_devices(KilnDomain *domain, KilnFaults *faults)
     assign_disks(domain, faults);
     assign_interfaces(domain);
     assign_inputs(domain);
+    assign_memories(domain);
     assign_small_ones(domain);
 }

@@ -37,8 +37,9 @@ assign_memory(KilnDomain *domain)
 
         sum += cell->memory.value; /* each below 2^63; kiln_domain_check() has bounded the sum */
     }
-    if (sum > 0) /* the cells are what counts, as in libvirt */
-        domain->memory.size = (KilnUint){ .set = TRUE, .value = sum };
+    if (sum > 0) /* the cells are what counts, and the devices besides, as in libvirt */
+        domain->memory.size =
+            (KilnUint){ .set = TRUE, .value = sum + kiln_domain_devices_memory(domain) };
     else if (domain->memory.max_size.set)
         assign_uint(&domain->memory.size, domain->memory.max_size.value);
     if (!domain->memory.current.set || domain->memory.current.value > domain->memory.size.value)

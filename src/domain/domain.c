@@ -178,6 +178,38 @@ check_uuid(char **uuid, const char *name, KilnXmlNode *node, KilnFaults *faults)
     *uuid = normal;
 }
 
+guint64
+kiln_domain_devices_memory(const KilnDomain *domain)
+{
+    guint64 bytes = 0;
+
+    for (guint i = 0; i < domain->memories->len; i++) {
+        const KilnMemoryDevice *memory = g_ptr_array_index(domain->memories, i);
+
+        if (!g_uint64_checked_add(&bytes, bytes, memory->size.value))
+            return G_MAXUINT64;
+    }
+    return bytes;
+}
+
+guint64
+kiln_domain_boot_memory(const KilnDomain *domain)
+{
+    guint64 all = domain->memory.size.value, devices = kiln_domain_devices_memory(domain);
+
+    return all > devices ? all - devices : 0;
+}
+
+/* The devices are part of <memory>, unless NUMA cells say what there is besides. */
+static void
+check_memory(const KilnDomain *domain, KilnXmlNode *node, KilnFaults *faults)
+{
+    if (domain->cpu.numa.cells->len == 0 && domain->memory.size.set && domain->memories->len > 0 &&
+        kiln_domain_boot_memory(domain) == 0)
+        kiln_fault_add(faults, KILN_FAULT_XML, kiln_xml_take_child(node, "memory", faults), NULL,
+                       "must be more than all memory devices together, which are part of it");
+}
+
 /* What must fit the number of vCPUs. */
 static void
 check_vcpus(const KilnDomain *domain, KilnXmlNode *node, KilnFaults *faults)
@@ -219,6 +251,7 @@ domain_check(void *object, KilnXmlNode *node, KilnFaults *faults)
                        "must be one line");
     check_uuid(&domain->uuid, "uuid", node, faults);
     check_vcpus(domain, node, faults);
+    check_memory(domain, node, faults);
     if (domain->genid != NULL && *domain->genid == '\0')
         g_clear_pointer(&domain->genid, g_free); /* <genid/> asks for a new one at each start */
     check_uuid(&domain->genid, "genid", node, faults);

@@ -180,6 +180,12 @@ KilnDomain *kiln_domain_copy(const KilnDomain *domain);
 /* Whether both format to the same text, passwords included. */
 gboolean kiln_domain_equal(const KilnDomain *a, const KilnDomain *b);
 
+/* Bytes of all <memory> devices together; saturates. */
+guint64 kiln_domain_devices_memory(const KilnDomain *domain);
+
+/* Bytes that the guest boots with: <memory> counts its devices too, as libvirt's does. */
+guint64 kiln_domain_boot_memory(const KilnDomain *domain);
+
 /**
  * kiln_domain_validate:
  * @faults: what this kiln cannot honour is added, in document order, as KILN_FAULT_UNSUPPORTED

@@ -14,6 +14,22 @@ const char *const kiln_memory_device_access_names[KILN_N_MEMORY_DEVICE_ACCESS] =
     [KILN_MEMORY_DEVICE_ACCESS_PRIVATE] = "private",
 };
 
+/* libvirt's own checks: domain_validate.c's virDomainMemoryDefValidate(). */
+static void
+check_blocks(const KilnMemoryDevice *memory, KilnXmlNode *node, KilnFaults *faults)
+{
+    guint64 block = memory->block.value;
+    KilnXmlNode *target = kiln_xml_take_child(node, "target", faults);
+
+    if (memory->block.set && (block == 0 || (block & (block - 1)) != 0))
+        kiln_fault_add(faults, KILN_FAULT_XML, target, NULL, "<block> must be a power of two");
+    else if (memory->block.set && memory->requested.value % block != 0)
+        kiln_fault_add(faults, KILN_FAULT_XML, target, NULL,
+                       "<requested> must be a multiple of <block>");
+    else if (memory->requested.value > memory->size.value)
+        kiln_fault_add(faults, KILN_FAULT_XML, target, NULL, "<requested> is more than <size>");
+}
+
 static void
 check_memory(void *object, KilnXmlNode *node, KilnFaults *faults)
 {
@@ -28,6 +44,8 @@ check_memory(void *object, KilnXmlNode *node, KilnFaults *faults)
     if (memory->model == KILN_MEMORY_DEVICE_MODEL_VIRTIO_MEM && !memory->requested.set)
         kiln_fault_add(faults, KILN_FAULT_XML, node, NULL,
                        "model 'virtio-mem' needs <requested> in <target>");
+    if (memory->model == KILN_MEMORY_DEVICE_MODEL_VIRTIO_MEM && memory->size.set)
+        check_blocks(memory, node, faults);
 }
 
 static const KilnField memory_device_fields[] = {

@@ -28,6 +28,10 @@ typedef enum {
 
 extern const char *const kiln_memory_device_access_names[KILN_N_MEMORY_DEVICE_ACCESS];
 
+/* Bytes: the size of virtio-mem's blocks if none is said, and the least: that of transparent huge
+ * pages on x86. */
+enum { KILN_MEMORY_DEVICE_BLOCK = 2 << 20 };
+
 typedef struct {
     KilnXmlPlace place;
     KilnMemoryDeviceModel model;

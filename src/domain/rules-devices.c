@@ -50,6 +50,79 @@ filesystem_queue(const KilnDomain *domain, const KilnXmlNode *node)
                : "a queue has a power of 2 of descriptors, 2 to 1024";
 }
 
+static const KilnMemoryDevice *
+memory_of(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    for (guint i = 0; i < domain->memories->len; i++) {
+        const KilnMemoryDevice *memory = g_ptr_array_index(domain->memories, i);
+
+        if (memory->place.line == node->place.line && memory->place.column == node->place.column)
+            return memory;
+    }
+    return NULL;
+}
+
+static gboolean
+fits_max_memory(const KilnDomain *domain)
+{
+    guint64 bytes = kiln_domain_devices_memory(domain);
+    guint64 cells = 0;
+
+    for (guint i = 0; i < domain->cpu.numa.cells->len; i++) {
+        const KilnNumaCell *cell = g_ptr_array_index(domain->cpu.numa.cells, i);
+
+        if (!g_uint64_checked_add(&cells, cells, cell->memory.value))
+            return FALSE;
+    }
+    if (domain->cpu.numa.cells->len == 0) /* the devices are part of <memory> */
+        bytes = MAX(bytes, domain->memory.size.value);
+    else if (!g_uint64_checked_add(&bytes, bytes, cells))
+        return FALSE;
+    return bytes <= domain->memory.max_size.value;
+}
+
+static const char *
+plugged_memory(const KilnDomain *domain, const KilnMemoryDevice *memory)
+{
+    if (domain->memory.backing.locked)
+        return "memory that is plugged in cannot be locked: it stands against <locked/>";
+    if (memory->block.set && memory->block.value < KILN_MEMORY_DEVICE_BLOCK)
+        return "blocks of virtio-mem are 2 MiB at least";
+    if (memory->block.set && memory->size.value % memory->block.value != 0)
+        return "<size> must be a multiple of <block>";
+    if (memory->requested.value % KILN_MEMORY_DEVICE_BLOCK != 0)
+        return "<requested> must be a multiple of 2 MiB";
+    return NULL;
+}
+
+/* @node is a <memory> device. */
+static const char *
+memory_device(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const KilnMemoryDevice *memory = memory_of(domain, node);
+    gboolean pmem;
+
+    if (memory == NULL || (memory->model != KILN_MEMORY_DEVICE_MODEL_VIRTIO_MEM &&
+                           memory->model != KILN_MEMORY_DEVICE_MODEL_VIRTIO_PMEM))
+        return NULL; /* the row of its model refuses it */
+    pmem = memory->model == KILN_MEMORY_DEVICE_MODEL_VIRTIO_PMEM;
+    if (!domain->memory.max_size.set)
+        return "memory devices need <maxMemory>";
+    if (!fits_max_memory(domain))
+        return "the guest's memory with all its devices is more than <maxMemory>";
+    if (domain->hostdevs->len > 0)
+        return "memory devices and <hostdev> together are not available in this version: all "
+               "memory "
+               "is pinned for devices of the host";
+    if (memory->size.value == 0 || memory->size.value % KILN_MEMORY_DEVICE_BLOCK != 0)
+        return "<size> must be a multiple of 2 MiB";
+    if (pmem && memory->node.set)
+        return "virtio-pmem is of no NUMA node";
+    if (memory->node.value >= MAX(domain->cpu.numa.cells->len, 1))
+        return "there is no such NUMA <node>";
+    return pmem ? NULL : plugged_memory(domain, memory);
+}
+
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 #define RNG      "domain/devices/rng"
@@ -204,7 +277,31 @@ static const KilnDomainRule rules[] = {
         .note = "dumps of guest memory are not available in this version"),
     PCI_DEVICE(WATCHDOG),
 
-    NO(MEMORY, "memory modules are not available in this version"),
+    YES(MEMORY, .check = memory_device),
+    YES(MEMORY "@model", .values = "virtio-mem virtio-pmem",
+        .note = "ACPI memory modules are not available in this version"),
+    YES(MEMORY "@access"),
+    NO(MEMORY "@discard", "a guest's memory has no file that outlives it"),
+    YES(MEMORY "/source"),
+    NO(MEMORY "/source/pagesize", "huge pages of memory devices are not available in this version"),
+    NO(MEMORY "/source/nodemask",
+       "binding memory to NUMA nodes of the host is not available in this version"),
+    YES(MEMORY "/source/path"),
+    NO(MEMORY "/source/alignsize", "that is of ACPI memory modules"),
+    NO(MEMORY "/source/pmem", "that is of ACPI memory modules"),
+    YES(MEMORY "/target"),
+    YES(MEMORY "/target/size"),
+    YES(MEMORY "/target/size@unit"),
+    YES(MEMORY "/target/node"),
+    YES(MEMORY "/target/block"),
+    YES(MEMORY "/target/block@unit"),
+    YES(MEMORY "/target/requested"),
+    YES(MEMORY "/target/requested@unit"),
+    KEPT(MEMORY "/target/current", "said of a running guest"),
+    KEPT(MEMORY "/target/current@unit", NULL),
+    NO(MEMORY "/target/label", "that is of ACPI memory modules"),
+    NO(MEMORY "/target/readonly", "that is of ACPI memory modules"),
+    PCI_DEVICE(MEMORY),
 
     YES(TPM),
     YES(TPM "@model", .values = "tpm-tis tpm-crb", .note = "the others are of other machines"),

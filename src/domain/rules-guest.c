@@ -12,7 +12,7 @@ current_memory(const KilnDomain *domain, const KilnXmlNode *node)
     const KilnMemballoon *balloon =
         domain->memballoons->len > 0 ? g_ptr_array_index(domain->memballoons, 0) : NULL;
 
-    return domain->memory.current.value < domain->memory.size.value &&
+    return domain->memory.current.value < kiln_domain_boot_memory(domain) &&
                    (balloon == NULL || balloon->model == KILN_MEMBALLOON_MODEL_NONE)
                ? "less than <memory> needs <memballoon model='virtio'/>"
                : NULL;
@@ -90,7 +90,8 @@ static const KilnDomainRule rules[] = {
     YES("domain/memory@dumpCore"),
     YES("domain/currentMemory", .check = current_memory),
     YES("domain/currentMemory@unit"),
-    NO("domain/maxMemory", "memory cannot be plugged in in this version"),
+    YES("domain/maxMemory", .note = "bounds <memory> and all memory devices together"),
+    YES("domain/maxMemory@*"),
     YES("domain/memoryBacking"),
     YES("domain/memoryBacking/hugepages"),
     YES("domain/memoryBacking/hugepages/page", .check = hugepage_size),

@@ -122,6 +122,7 @@ kiln_machine_new(KilnDomain *domain, const KilnMachineOptions *options, GError *
     machine->virtios = g_ptr_array_new();
     machine->root_ports = g_hash_table_new(NULL, NULL);
     kiln_machine_init_disks(machine);
+    machine->memory_devices = g_ptr_array_new_with_free_func(g_free);
     machine->ports = g_array_new(FALSE, FALSE, sizeof(KilnMachinePort));
     machine->threads = kiln_io_threads_new(domain);
     kiln_assign_aliases(domain);
@@ -151,6 +152,7 @@ kiln_machine_free(KilnMachine *machine)
     g_ptr_array_unref(machine->virtios);
     g_hash_table_unref(machine->root_ports);
     kiln_machine_free_disks(machine);
+    g_ptr_array_unref(machine->memory_devices);
     kiln_io_threads_free(machine->threads);
     kiln_machine_free_tpm(machine);
     kiln_machine_free_ports(machine);

@@ -17,6 +17,7 @@ gboolean kiln_machine_build_nets(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_virtio_serials(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_rngs(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_balloon(KilnMachine *machine, GError **error);
+gboolean kiln_machine_build_memory_devices(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_inputs(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_watchdogs(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_vsocks(KilnMachine *machine, GError **error);
@@ -24,7 +25,8 @@ gboolean kiln_machine_build_filesystems(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_tpm(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_hostdevs(KilnMachine *machine, GError **error);
 
-/* What every virtio device is told: its name, guest RAM, ring features; the main context. */
+/* What every virtio device is told: its name, guest RAM, ring features, if it has a <driver>
+ * (nullable); the main context. */
 KilnVirtioOptions kiln_machine_virtio_options(const KilnMachine *machine,
                                               const KilnDeviceInfo *info,
                                               const KilnVirtioDriver *driver);

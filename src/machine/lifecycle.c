@@ -152,6 +152,7 @@ reset_board(KilnMachine *machine, GError **error)
     kiln_device_reset(kiln_pci_host_device(machine->pci));
     for (guint i = 0; i < machine->devices->len; i++)
         kiln_device_reset(g_ptr_array_index(machine->devices, i));
+    kiln_machine_reset_memory_devices(machine);
     return kiln_vm_reset(machine->vm, error) && kiln_machine_load_boot(machine, error);
 }
 

@@ -130,15 +130,17 @@ gboolean
 kiln_machine_set_memory_device(KilnMachine *machine, const char *alias, uint64_t bytes,
                                GError **error)
 {
-    return kiln_error_set(error, KILN_ERROR_NOT_FOUND, "the guest has no memory device '%s'",
-                          alias);
+    return require_guest(machine, error) &&
+           kiln_machine_request_memory(machine, alias, bytes, error);
 }
 
 uint64_t
 kiln_machine_memory(const KilnMachine *machine)
 {
-    return machine->balloon != NULL ? kiln_virtio_balloon_actual(machine->balloon)
-                                    : kiln_memory_size(machine->memory);
+    uint64_t bytes = machine->balloon != NULL ? kiln_virtio_balloon_actual(machine->balloon)
+                                              : kiln_memory_size(machine->memory);
+
+    return bytes + kiln_machine_plugged_memory(machine);
 }
 
 /* ---- Interfaces --------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ libkiln_machine_a_SOURCES = \
 	%D%/lifecycle.c \
 	%D%/live.c \
 	%D%/machine.h \
+	%D%/memory-devices.c \
 	%D%/msi.c %D%/msi.h \
 	%D%/nets.c \
 	%D%/pci.c %D%/pci.h \

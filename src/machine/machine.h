@@ -196,7 +196,7 @@ gboolean kiln_machine_set_link(KilnMachine *machine, const char *interface, gboo
 
 /* What KILN_EVENT_IO_ERROR is about, during the event. */
 const KilnMachineIoError *kiln_machine_io_error(const KilnMachine *machine);
-/* Bytes of memory that the guest has: all less what is in its balloon. */
+/* Bytes of memory that the guest has: all less what is in its balloon, and what is plugged in. */
 uint64_t kiln_machine_memory(const KilnMachine *machine);
 
 /**

@@ -66,6 +66,13 @@ typedef struct {
     KilnVirtioDevice *device; /* one of @virtios */
 } KilnMachineNet;
 
+/* A <memory> device. */
+typedef struct {
+    KilnMachine *machine;
+    KilnMemoryDevice *memory; /* of the definition */
+    KilnVirtioDevice *mem;    /* one of @virtios if it is a virtio-mem device, else NULL */
+} KilnMachineMemoryDevice;
+
 struct KilnMachine {
     KilnDomain *domain; /* (owned) */
     KilnMachineOptions options;
@@ -91,6 +98,7 @@ struct KilnMachine {
     KilnVirtioDevice *balloon; /* (nullable) one of @virtios */
     GPtrArray *disks;          /* (owned) of KilnMachineDisk */
     GArray *nets;              /* (owned) of KilnMachineNet */
+    GPtrArray *memory_devices; /* (owned) of KilnMachineMemoryDevice */
     GHashTable *throttles;     /* (owned) <group_name> -> KilnThrottleGroup */
     GPtrArray *virtios;        /* (owned) of KilnVirtioDevice: those that stop and go on */
     GPtrArray *devices;        /* (owned) of KilnDevice: reset and saved in this order */
@@ -173,6 +181,15 @@ void kiln_machine_emit(KilnMachine *machine, KilnMachineEvent event);
 void kiln_machine_tell_io_errors(KilnMachine *machine);
 void kiln_machine_init_disks(KilnMachine *machine);
 void kiln_machine_free_disks(KilnMachine *machine);
+/* memory-devices.c: their regions. (transfer full) (element-type KilnMemoryModule): each closes its
+ * file; NULL with @error set. */
+GArray *kiln_machine_memory_modules(const KilnDomain *domain, GError **error);
+gboolean kiln_machine_request_memory(KilnMachine *machine, const char *alias, uint64_t bytes,
+                                     GError **error);
+/* Bytes that the guest has plugged in. */
+uint64_t kiln_machine_plugged_memory(const KilnMachine *machine);
+/* Nothing is plugged in any more; vCPUs are parked, devices quiet. */
+void kiln_machine_reset_memory_devices(KilnMachine *machine);
 /* tpm.c: after its device. */
 void kiln_machine_free_tpm(KilnMachine *machine);
 

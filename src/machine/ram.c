@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* <memory>, <memoryBacking> and <numa> of the definition become guest RAM. */
+/* <memory>, <memoryBacking> and <numa> of the definition become guest RAM, and <memory> devices its
+ * modules. */
 #include "machine/private.h"
 
 #include "base/error.h"
@@ -93,8 +94,9 @@ kiln_machine_build_memory(KilnMachine *machine, GError **error)
     const KilnDomain *domain = machine->domain;
     const KilnDomainMemoryBacking *backing = &domain->memory.backing;
     g_autoptr(GArray) cells = g_array_new(FALSE, FALSE, sizeof(KilnMemoryCell));
+    g_autoptr(GArray) modules = kiln_machine_memory_modules(domain, error);
     KilnMemoryOptions options = {
-        .size = domain->memory.size.value,
+        .size = kiln_domain_boot_memory(domain),
         .backing = memory_backing(domain),
         .preallocate = backing->allocation == KILN_ALLOCATION_IMMEDIATE,
         .locked = backing->locked,
@@ -102,6 +104,10 @@ kiln_machine_build_memory(KilnMachine *machine, GError **error)
         .merge = !backing->nosharepages,
     };
 
+    if (modules == NULL)
+        return FALSE;
+    options.modules = (const KilnMemoryModule *)(const void *)modules->data;
+    options.n_modules = modules->len;
     if (!hugepage_size(backing, 0, &options.hugepage_size, error))
         return FALSE;
     for (guint i = 0; i < domain->cpu.numa.cells->len; i++) {

@@ -18,7 +18,7 @@ kiln_machine_virtio_options(const KilnMachine *machine, const KilnDeviceInfo *in
     return (KilnVirtioOptions){
         .id = info->alias,
         .memory = machine->memory,
-        .packed = driver->packed == KILN_SWITCH_ON,
+        .packed = driver != NULL && driver->packed == KILN_SWITCH_ON,
     };
 }
 
@@ -90,7 +90,7 @@ kiln_machine_build_balloon(KilnMachine *machine, GError **error)
     if (balloon == NULL || balloon->model == KILN_MEMBALLOON_MODEL_NONE)
         return TRUE;
     options.virtio = kiln_machine_virtio_options(machine, &balloon->info, &balloon->virtio);
-    if (domain->memory.current.value < domain->memory.size.value)
+    if (domain->memory.current.value < kiln_domain_boot_memory(domain))
         options.target = domain->memory.current.value;
     options.stats_period_s =
         balloon->stats_period_s.set ? (unsigned)balloon->stats_period_s.value : 0;

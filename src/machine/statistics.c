@@ -5,6 +5,8 @@
  */
 #include "machine/private.h"
 
+#include "device/virtio-mem.h"
+
 #include <sys/resource.h>
 
 static void
@@ -89,6 +91,23 @@ add_ports(GVariantBuilder *builder, KilnMachine *machine)
     }
 }
 
+/* In KiB, as the balloon's. */
+static void
+add_memory_devices(GVariantBuilder *builder, KilnMachine *machine)
+{
+    for (guint i = 0; i < machine->memory_devices->len; i++) {
+        const KilnMachineMemoryDevice *device = g_ptr_array_index(machine->memory_devices, i);
+        const char *alias = device->memory->info.alias;
+        g_autofree char *requested = g_strdup_printf("%s.requested", alias);
+        g_autofree char *current = g_strdup_printf("%s.current", alias);
+
+        if (device->mem == NULL)
+            continue;
+        add_u64(builder, requested, kiln_virtio_mem_requested(device->mem) / 1024);
+        add_u64(builder, current, kiln_virtio_mem_plugged(device->mem) / 1024);
+    }
+}
+
 GVariant *
 kiln_machine_statistics(KilnMachine *machine)
 {
@@ -105,5 +124,6 @@ kiln_machine_statistics(KilnMachine *machine)
     add_u64(&builder, "balloon.maximum", ram);
     add_vcpus(&builder, machine);
     add_ports(&builder, machine);
+    add_memory_devices(&builder, machine);
     return g_variant_builder_end(&builder);
 }

@@ -50,6 +50,22 @@ node_of_vcpu(const KilnDomain *domain, guint vcpu)
     return domain->cpu.numa.cells->len > 0 ? 0 : KILN_ACPI_NO_NODE;
 }
 
+/* RAM and the places of memory devices.  Linux takes the highest address from here that there can
+ * ever be memory at, and the nodes of what is plugged in. */
+static void
+numa_memory(const KilnMachine *machine, KilnAcpiMemory *memory)
+{
+    guint n;
+    const KilnMemoryRegion *regions = kiln_memory_regions(machine->memory, &n);
+
+    for (guint i = 0; i < n; i++)
+        memory[i] = (KilnAcpiMemory){
+            .range = { regions[i].gpa, regions[i].size },
+            .node = regions[i].cell,
+            .hot_pluggable = regions[i].kind != KILN_MEMORY_RAM,
+        };
+}
+
 static KilnAcpiTpm
 tpm_kind(const KilnTpm *tpm)
 {
@@ -65,20 +81,21 @@ kiln_machine_acpi_tables(KilnMachine *machine)
     const KilnDomain *domain = machine->domain;
     guint n_vcpus = kiln_vcpu_group_count(machine->vcpus);
     guint n_nodes = domain->cpu.numa.cells->len;
+    gboolean one_node = n_nodes == 0 && domain->memories->len > 0; /* for SRAT to be there */
     guint n_regions;
-    const KilnMemoryRegion *regions = kiln_memory_regions(machine->memory, &n_regions);
+    g_autofree KilnAcpiMemory *memory = NULL;
     g_autofree KilnAcpiCpu *cpus = g_new0(KilnAcpiCpu, n_vcpus);
-    g_autofree KilnAcpiMemory *memory = g_new0(KilnAcpiMemory, n_regions);
     g_autofree uint8_t *distances = g_new0(uint8_t, n_nodes * n_nodes + 1);
     KilnAcpiRange windows[KILN_MACHINE_MAX_PCI_WINDOWS];
     KilnAcpiOptions options;
 
     kiln_acpi_options_init(&options);
+    kiln_memory_regions(machine->memory, &n_regions);
+    memory = g_new0(KilnAcpiMemory, n_regions);
+    numa_memory(machine, memory);
     for (guint i = 0; i < n_vcpus; i++)
-        cpus[i] =
-            (KilnAcpiCpu){ kiln_topology_apic_id(&machine->topology, i), node_of_vcpu(domain, i) };
-    for (guint i = 0; i < n_regions; i++)
-        memory[i] = (KilnAcpiMemory){ { regions[i].gpa, regions[i].size }, regions[i].cell };
+        cpus[i] = (KilnAcpiCpu){ kiln_topology_apic_id(&machine->topology, i),
+                                 one_node ? 0 : node_of_vcpu(domain, i) };
     for (guint i = 0; i < n_nodes * n_nodes; i++)
         distances[i] = (uint8_t)kiln_numa_distance(&domain->cpu.numa, i / n_nodes, i % n_nodes);
     pci_gsis(&options);
@@ -93,7 +110,7 @@ kiln_machine_acpi_tables(KilnMachine *machine)
     if (domain->tpms->len > 0)
         options.tpm = tpm_kind(g_ptr_array_index(domain->tpms, 0));
     options.pvpanic = domain->panics->len > 0;
-    options.n_nodes = n_nodes;
+    options.n_nodes = one_node ? 1 : n_nodes;
     options.memory = memory;
     options.n_memory = n_regions;
     options.distances = n_nodes > 0 ? distances : NULL;
@@ -215,7 +232,7 @@ kiln_machine_smbios(KilnMachine *machine, GError **error)
     g_autoptr(GArray) boards = smbios_boards(sysinfo);
     g_autoptr(GPtrArray) oem_strings = smbios_oem_strings(sysinfo);
     guint n_regions;
-    const KilnMemoryRegion *regions = kiln_memory_regions(machine->memory, &n_regions);
+    const KilnMemoryRegion *regions = kiln_memory_ram(machine->memory, &n_regions);
     g_autofree KilnSmbiosRange *memory = g_new0(KilnSmbiosRange, n_regions);
     KilnSmbiosOptions options = {
         .base_boards = (const KilnSmbiosBaseBoard *)(const void *)boards->data,

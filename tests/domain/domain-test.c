@@ -148,8 +148,8 @@ END_TEST
 /* What the first and the third document ask for is run; so is what assigning makes of them. */
 START_TEST(honoured)
 {
-    static const char *const names[] = { "minimal", "console-brings-serial",
-                                         "everything-honoured" };
+    static const char *const names[] = { "minimal", "console-brings-serial", "everything-honoured",
+                                         "memory-devices" };
     g_autofree char *in = g_strdup_printf("tests/domain/golden/%s.xml", names[_i]);
     g_autofree char *path = kiln_test_source(in);
     g_autoptr(KilnFaults) faults = kiln_faults_new();
@@ -189,6 +189,27 @@ START_TEST(example)
     list = list_faults(faults);
     ck_assert_msg(again != NULL, "%s: %s", name, list);
     ck_assert_msg(kiln_domain_equal(domain, again), "%s: defining it again changes it", name);
+}
+END_TEST
+
+/* <memory> counts memory devices, as libvirt's does; with NUMA cells it is made from both. */
+START_TEST(boot_memory_is_without_devices)
+{
+    static const char text[] =
+        "<domain type='kvm'><name>x</name><memory>786432</memory><maxMemory slots='1'>786432"
+        "</maxMemory><os><type>hvm</type><kernel>/k</kernel></os><devices>"
+        "<memory model='virtio-mem'><target><size>524288</size><requested>0</requested></target>"
+        "</memory></devices></domain>";
+    g_autofree char *path = kiln_test_source("tests/domain/golden/memory-devices.xml");
+    g_autoptr(KilnFaults) faults = kiln_faults_new();
+    g_autoptr(KilnDomain) plain = kiln_domain_define(text, strlen(text), faults);
+    g_autoptr(KilnDomain) cells = kiln_domain_load(path, faults, NULL);
+
+    ck_assert_ptr_nonnull(plain);
+    ck_assert_uint_eq(kiln_domain_boot_memory(plain), 256 << 20);
+    assign_clean("memory-devices", cells);
+    ck_assert_uint_eq(kiln_domain_boot_memory(cells), G_GUINT64_CONSTANT(2) << 30);
+    ck_assert_uint_eq(cells->memory.size.value, G_GUINT64_CONSTANT(8) << 30);
 }
 END_TEST
 
@@ -261,8 +282,9 @@ make_suite(void)
     example_names = list_documents("examples");
     tcase_add_loop_test(tcase, golden_document, 0, (int)g_strv_length(golden_names));
     tcase_add_loop_test(tcase, fault_list, 0, (int)g_strv_length(fault_names));
-    tcase_add_loop_test(tcase, honoured, 0, 3);
+    tcase_add_loop_test(tcase, honoured, 0, 4);
     tcase_add_loop_test(tcase, example, 0, (int)g_strv_length(example_names));
+    tcase_add_test(tcase, boot_memory_is_without_devices);
     tcase_add_test(tcase, load_says_what_is_wrong);
     tcase_add_test(tcase, passwords_are_written_only_when_asked_for);
     tcase_add_test(tcase, limits);

@@ -15,7 +15,7 @@ check() { # wanted status, document
         echo "$said" | sed 's/^/# /'
     fi
 }
-for name in minimal console-brings-serial everything-honoured foreign-elements; do
+for name in minimal console-brings-serial everything-honoured foreign-elements memory-devices; do
     check 0 "$golden/$name.xml"
     check 0 "$golden/out/$name.xml"
 done
