@@ -113,6 +113,7 @@ def reads_back(running):
 
 
 MOUNTS = does(f"mkdir -p {MOUNT} && mount /dev/nvme0n1 {MOUNT} && cat {MOUNT}/label", r"^a disk of the host")
+WRITES = does(f"echo hello from the guest >{MOUNT}/from-the-guest && sync")
 FIO = does(
     f"fio --name=v --filename={MOUNT}/fio --rw=randrw --bsrange=4k-64k --size=24m --ioengine=libaio --iodepth=16 --direct=1 "
     f"--verify=crc32c --do_verify=1 --verify_fatal=1 --randseed=7 --minimal >/tmp/fio 2>&1 || {{ tail -c 1500 /tmp/fio; false; }}; "
@@ -146,7 +147,7 @@ def scenarios():
         ("reads what the host wrote", MOUNTS),
         ("verifies with fio", FIO),
         ("gets interrupts", interrupts),
-        ("writes", does(f"echo hello from the guest >{MOUNT}/from-the-guest && sync")),
+        ("writes", WRITES),
         ("is paused and goes on", pauses),
         ("is not given twice", refused("IOMMU group", "one guest can have it at a time", prepare=lambda: None)),
         ("reboots", reboots),
@@ -168,6 +169,7 @@ def scenarios():
         ("took it from its driver", belongs_to("vfio-pci")),
         ("reads what the host wrote", MOUNTS),
         ("verifies with fio", FIO),
+        ("writes", WRITES),
         ("powers off", powers_off),
         ("gave it back", belongs_to("nvme")),
         ("leaves it whole", reads_back),
