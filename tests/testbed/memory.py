@@ -27,6 +27,13 @@ DEVICES = f"""
       <target><size unit='MiB'>{FILE}</size></target>
     </memory>"""
 
+# Debian's udev rules leave what is plugged in to the kernel, and its kernel leaves it to udev.  What
+# was plugged in before the kernel is told is offline.
+ONLINE = ("echo online_movable >/sys/devices/system/memory/auto_online_blocks; "
+          "modprobe -a virtio_mem virtio_pmem nd_pmem; udevadm settle; "
+          "for s in /sys/devices/system/memory/memory*/state; do "
+          "[ $(cat $s) = online ] || echo online_movable >$s; done")
+
 
 class Plugged(System):
     """With a file for its persistent memory."""
@@ -118,11 +125,7 @@ def systems():
     """(name, guest, steps) of each."""
     yield "memory devices", Plugged("memory", DEVICES, memory=BOOT + PLUGGABLE + FILE, head=HEAD), [
         ("starts", starts),
-        # systemd's udev rules leave what is plugged in to the kernel, and Debian's kernel to udev.
-        ("onlines what is plugged in", does("echo online_movable >/sys/devices/system/memory/auto_online_blocks; "
-                                            "modprobe -a virtio_mem virtio_pmem nd_pmem; udevadm settle; "
-                                            "for s in /sys/devices/system/memory/memory*/state; do "
-                                            "[ $(cat $s) = online ] || echo online_movable >$s; done")),
+        ("onlines what is plugged in", does(ONLINE)),
         ("has the memory that is requested", has(128)),
         ("gets more", asks_for(512)),
         ("has all of it", has(512)),
@@ -139,8 +142,7 @@ def systems():
         ("host's file system is clean", on_host("/sbin/e2fsck", "-f", "-n", "@DIR@/pmem.raw")),
         ("host finds what was written", data_on_host),
         ("starts again", reboots),
-        ("loads its drivers again", does("echo online_movable >/sys/devices/system/memory/auto_online_blocks; "
-                                         "modprobe -a virtio_mem virtio_pmem nd_pmem; udevadm settle")),
+        ("onlines it again", does(ONLINE)),
         ("has what was requested", has(256)),
         ("file is as it was", does("mkdir -p /mnt/p && mount /dev/pmem0 /mnt/p && sha256sum </mnt/p/data | "
                                    "cmp - /mnt/p/sum")),
