@@ -77,6 +77,16 @@ kiln_cond_wait(KilnCond *cond, KilnMutex *mutex)
     pthread_cond_wait(cond, mutex);
 }
 
+/* As kiln_cond_wait, until @end_us of g_get_monotonic_time() at the latest. */
+static inline void
+kiln_cond_wait_until(KilnCond *cond, KilnMutex *mutex, gint64 end_us)
+{
+    struct timespec end = { .tv_sec = end_us / G_USEC_PER_SEC,
+                            .tv_nsec = end_us % G_USEC_PER_SEC * 1000 };
+
+    pthread_cond_clockwait(cond, mutex, CLOCK_MONOTONIC, &end);
+}
+
 static inline void
 kiln_cond_broadcast(KilnCond *cond)
 {

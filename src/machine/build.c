@@ -142,8 +142,14 @@ kiln_machine_free(KilnMachine *machine)
 {
     if (machine == NULL)
         return;
+    if (machine->state != KILN_MACHINE_SHUTOFF) { /* else it was stopped then */
+        if (machine->vcpus != NULL)
+            kiln_vcpu_group_stop(machine->vcpus);
+        machine->stuck = kiln_machine_quiesce(machine) != NULL;
+    }
+    if (machine->stuck) /* what its threads still use goes with the process */
+        return;
     kiln_vcpu_group_free(machine->vcpus);
-    kiln_machine_quiesce(machine);
     kiln_io_threads_stop(machine->threads);
     /* Nobody is inside a device any more.  What stands on others goes first. */
     for (guint i = machine->devices->len; i > 0; i--)

@@ -71,11 +71,29 @@ kiln_machine_add_virtio(KilnMachine *machine, KilnVirtioDevice *virtio, const Ki
     return TRUE;
 }
 
-void
+gint64
+kiln_machine_quiesce_end(void)
+{
+    enum { PATIENCE_S = 10 };
+
+    return g_get_monotonic_time() + PATIENCE_S * (gint64)G_USEC_PER_SEC;
+}
+
+const char *
 kiln_machine_quiesce(KilnMachine *machine)
 {
+    gint64 end = kiln_machine_quiesce_end();
+    const char *unquiet = NULL;
+
     for (guint i = 0; i < machine->virtios->len; i++)
-        kiln_virtio_device_quiesce(g_ptr_array_index(machine->virtios, i));
+        kiln_virtio_device_quiesce_begin(g_ptr_array_index(machine->virtios, i));
+    for (guint i = 0; i < machine->virtios->len; i++) {
+        KilnVirtioDevice *virtio = g_ptr_array_index(machine->virtios, i);
+
+        if (!kiln_virtio_device_quiesce_until(virtio, end) && unquiet == NULL)
+            unquiet = virtio->id;
+    }
+    return unquiet;
 }
 
 void

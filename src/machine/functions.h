@@ -36,8 +36,18 @@ gboolean kiln_machine_add_virtio(KilnMachine *machine, KilnVirtioDevice *virtio,
                                  const KilnDeviceInfo *info, const KilnVirtioDriver *driver,
                                  guint n_vectors, GError **error);
 
-/* Stops the I/O side of every virtio device and waits for what is under way; vCPUs are parked. */
-void kiln_machine_quiesce(KilnMachine *machine);
+/**
+ * kiln_machine_quiesce:
+ *
+ * Stops the I/O side of every virtio device and waits for what is under way, some seconds at most:
+ * a host's disk may never answer, and who ends the guest must not wait for it.  vCPUs are parked.
+ *
+ * Returns: (nullable): NULL if all stand still; else the alias of a device that does not.
+ */
+const char *kiln_machine_quiesce(KilnMachine *machine);
+
+/* When patience with a device that is to stand still ends, by g_get_monotonic_time(). */
+gint64 kiln_machine_quiesce_end(void);
 
 /* Lets them go on. */
 void kiln_machine_unquiesce(KilnMachine *machine);

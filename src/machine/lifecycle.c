@@ -107,27 +107,42 @@ run_vcpus(KilnMachine *machine)
     kiln_vcpu_group_run(machine->vcpus);
 }
 
-static void
+/* Returns: (nullable): the alias of a device that still does not stand still. */
+static const char *
 park_vcpus(KilnMachine *machine)
 {
     g_autoptr(GError) error = NULL;
+    const char *unquiet;
 
     kiln_vcpu_group_park(machine->vcpus);
-    kiln_machine_quiesce(machine);
+    unquiet = kiln_machine_quiesce(machine);
     kiln_clock_stop(machine->clock);
     if (!kiln_vm_get_clock(machine->vm, &machine->kvm_clock_ns, &error))
         kiln_log(KILN_LOG_WARNING, "cannot read the guest's clock: %s", error->message);
+    if (unquiet != NULL)
+        kiln_log(KILN_LOG_WARNING, "%s: the host does not answer to what the guest has asked it",
+                 unquiet);
+    return unquiet;
 }
 
 /* The end of every guest: threads gone, nothing freed yet. */
 static void
 finish(KilnMachine *machine, KilnMachineReason reason, KilnMachineOutcome outcome)
 {
+    const char *unquiet;
+
     if (machine->state == KILN_MACHINE_SHUTOFF)
         return;
     kiln_vcpu_group_stop(machine->vcpus);
-    kiln_machine_quiesce(machine);
-    kiln_io_threads_stop(machine->threads);
+    unquiet = kiln_machine_quiesce(machine);
+    if (machine->state == KILN_MACHINE_SHUTOFF) /* by a second request, while we waited */
+        return;
+    machine->stuck = unquiet != NULL;
+    if (machine->stuck)
+        kiln_log(KILN_LOG_WARNING, "%s: the host does not answer; what it was asked is given up",
+                 unquiet);
+    else
+        kiln_io_threads_stop(machine->threads);
     kiln_clock_stop(machine->clock);
     machine->outcome = outcome;
     set_state(machine, KILN_MACHINE_SHUTOFF, reason);
@@ -278,7 +293,9 @@ inject_nmi(KilnMachine *machine)
 {
     g_autoptr(GError) error = NULL;
 
-    park_vcpus(machine);
+    (void)park_vcpus(machine);
+    if (machine->state == KILN_MACHINE_SHUTOFF)
+        return;
     if (!kiln_vcpu_group_nmi(machine->vcpus, &error))
         kiln_log(KILN_LOG_WARNING, "cannot inject an NMI: %s", error->message);
     run_vcpus(machine);
@@ -317,7 +334,9 @@ take_requests(gpointer data)
         act_on_watchdog(machine);
     if ((requests & ~(guint)KILN_REQUESTS_TOLD) == 0 || machine->state == KILN_MACHINE_SHUTOFF)
         return;
-    park_vcpus(machine);
+    (void)park_vcpus(machine);
+    if (machine->state == KILN_MACHINE_SHUTOFF) /* the user ended it while we waited for devices */
+        return;
     if (requests & KILN_REQUEST_FAILURE) {
         GError *error = NULL;
 
@@ -387,11 +406,22 @@ kiln_machine_start(KilnMachine *machine, gboolean paused, GError **error)
 gboolean
 kiln_machine_pause(KilnMachine *machine, GError **error)
 {
+    const char *unquiet;
+
     if (machine->state == KILN_MACHINE_PAUSED)
         return TRUE;
     if (!require(machine, machine->state == KILN_MACHINE_RUNNING, "pause", error))
         return FALSE;
-    park_vcpus(machine);
+    unquiet = park_vcpus(machine);
+    if (!require(machine, machine->state == KILN_MACHINE_RUNNING, "pause", error))
+        return FALSE;
+    if (unquiet != NULL) {
+        run_vcpus(machine);
+        return kiln_error_set(error, KILN_ERROR_FAILED,
+                              "cannot pause the guest: the host does not answer to what '%s' has "
+                              "asked it; it goes on",
+                              unquiet);
+    }
     set_state(machine, KILN_MACHINE_PAUSED, KILN_REASON_USER);
     return TRUE;
 }
@@ -435,7 +465,9 @@ kiln_machine_reset(KilnMachine *machine, GError **error)
                  machine->state == KILN_MACHINE_RUNNING || machine->state == KILN_MACHINE_PAUSED,
                  "reset", error))
         return FALSE;
-    park_vcpus(machine);
+    (void)park_vcpus(machine);
+    if (!require(machine, machine->state != KILN_MACHINE_SHUTOFF, "reset", error))
+        return FALSE;
     restart(machine, KILN_REASON_BOOTED);
     if (machine->failure != NULL) {
         if (error != NULL)

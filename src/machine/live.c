@@ -9,6 +9,7 @@
 #include "device/virtio-net.h"
 #include "domain/domain.h"
 #include "loop/call.h"
+#include "machine/functions.h"
 
 #include <string.h>
 
@@ -64,8 +65,11 @@ resize_disk(const KilnMachineDisk *disk, uint64_t bytes, GError **error)
         return kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
                               "its size is its back end's to change");
     resizing.chain = kiln_virtio_blk_chain(disk->device);
-    kiln_virtio_device_quiesce(disk->device);
-    kiln_call_wait(disk->device->context, resize, &resizing);
+    if (kiln_virtio_device_quiesce_until(disk->device, kiln_machine_quiesce_end()))
+        kiln_call_wait(disk->device->context, resize, &resizing);
+    else
+        kiln_error_set(&resizing.error, KILN_ERROR_FAILED,
+                       "the host does not answer to what the guest has asked it");
     if (resizing.done)
         kiln_virtio_blk_resized(disk->device);
     if (machine->state == KILN_MACHINE_RUNNING) /* else it stands still with the guest */

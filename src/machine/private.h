@@ -111,12 +111,13 @@ struct KilnMachine {
     KilnMachineState state;
     KilnMachineReason reason;
     KilnMachineOutcome outcome;
-    GError *failure;             /* (owned) (nullable) */
-    gboolean reboot_on_off;      /* the user asked for a reboot: the next power-off restarts */
-    gboolean told_crash;         /* since the last reset: a guest may say it as often as it likes */
-    gboolean running_before;     /* it has been started: reset must start from a used board */
-    uint64_t kvm_clock_ns;       /* kvmclock's time while paused */
-    gint64 clock_offset;         /* seconds that the guest's clock is ahead of UTC at first */
+    GError *failure;         /* (owned) (nullable) */
+    gboolean stuck;          /* a device never came to its end: its threads run, nothing is freed */
+    gboolean reboot_on_off;  /* the user asked for a reboot: the next power-off restarts */
+    gboolean told_crash;     /* since the last reset: a guest may say it as often as it likes */
+    gboolean running_before; /* it has been started: reset must start from a used board */
+    uint64_t kvm_clock_ns;   /* kvmclock's time while paused */
+    gint64 clock_offset;     /* seconds that the guest's clock is ahead of UTC at first */
     KilnMachineIoError io_error; /* of the last KILN_EVENT_IO_ERROR */
     GArray *listeners;           /* (owned) */
     guint last_listener;

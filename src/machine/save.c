@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "kvm/vcpu-state.h"
 #include "kvm/vm-state.h"
+#include "machine/functions.h"
 #include "state/state.h"
 
 /* KVM's part of a machine, outside of KVM. */
@@ -84,12 +85,19 @@ kiln_machine_save(KilnMachine *machine, GByteArray *stream, GError **error)
     g_auto(KvmPart) part = { 0 };
     g_autoptr(GArray) entries = NULL;
     g_autoptr(GByteArray) saved = NULL;
+    const char *unquiet;
 
     if (machine->state != KILN_MACHINE_PAUSED)
         return kiln_error_set(error, KILN_ERROR_STATE, "cannot save a guest that is %s",
                               kiln_machine_state_name(machine->state));
     if (!check_saveable(machine, error))
         return FALSE;
+    unquiet = kiln_machine_quiesce(machine); /* paused by an error, it may still be under way */
+    if (unquiet != NULL)
+        return kiln_error_set(error, KILN_ERROR_FAILED,
+                              "cannot save the guest: the host does not answer to what '%s' has "
+                              "asked it",
+                              unquiet);
     kvm_part_init(&part, machine);
     for (guint i = 0; i < part.vcpus->len; i++) {
         if (!kiln_vcpu_save(kiln_vcpu_group_get(machine->vcpus, i),

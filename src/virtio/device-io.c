@@ -439,9 +439,28 @@ let_callbacks_end(KilnVirtioDevice *device)
         kiln_call_wait(context, nothing, NULL);
 }
 
+static gboolean
+wake(gpointer data)
+{
+    return G_SOURCE_REMOVE;
+}
+
+/* One round of @context's work, until @end_us at the latest. */
+static void
+iterate(GMainContext *context, gint64 end_us)
+{
+    gint64 left_ms = MAX(end_us - g_get_monotonic_time(), 0) / 1000 + 1;
+    g_autoptr(GSource) timeout = g_timeout_source_new((guint)MIN(left_ms, G_MAXINT));
+
+    g_source_set_callback(timeout, wake, NULL, NULL);
+    g_source_attach(timeout, context);
+    (void)g_main_context_iteration(context, TRUE);
+    g_source_destroy(timeout);
+}
+
 /* Lets the context's work go on: ours to run, or somebody else's to wait for.  Lock held. */
 static void
-wait_for_context(KilnVirtioDevice *device)
+wait_for_context(KilnVirtioDevice *device, gint64 end_us)
 {
     KilnVirtioCore *core = device->core;
     GMainContext *context = device->context;
@@ -449,27 +468,48 @@ wait_for_context(KilnVirtioDevice *device)
     if (context == NULL)
         context = g_main_context_default();
     if (!g_main_context_acquire(context)) {
-        kiln_cond_wait(&core->changed, core->lock);
+        kiln_cond_wait_until(&core->changed, core->lock, end_us);
         return;
     }
     kiln_mutex_unlock(core->lock);
-    (void)g_main_context_iteration(context, TRUE);
+    iterate(context, end_us);
     g_main_context_release(context);
     kiln_mutex_lock(core->lock);
 }
 
 void
-kiln_virtio_device_quiesce(KilnVirtioDevice *device)
+kiln_virtio_device_quiesce_begin(KilnVirtioDevice *device)
+{
+    KILN_LOCK_SCOPE(device->core->lock);
+
+    device->core->quiesced = true;
+    kiln_virtio_core_update(device);
+}
+
+gboolean
+kiln_virtio_device_quiesce_until(KilnVirtioDevice *device, gint64 end_us)
 {
     KilnVirtioCore *core = device->core;
+    gboolean done;
 
+    kiln_virtio_device_quiesce_begin(device);
     kiln_mutex_lock(core->lock);
-    core->quiesced = true;
-    kiln_virtio_core_update(device);
-    while (core->phase != KILN_VIRTIO_IDLE || core->n_posted > 0)
-        wait_for_context(device);
+    while (!(done = core->phase == KILN_VIRTIO_IDLE && core->n_posted == 0) &&
+           g_get_monotonic_time() < end_us)
+        wait_for_context(device, end_us);
     kiln_mutex_unlock(core->lock);
-    let_callbacks_end(device);
+    if (done)
+        let_callbacks_end(device);
+    return done;
+}
+
+void
+kiln_virtio_device_quiesce(KilnVirtioDevice *device)
+{
+    const gint64 an_hour = 3600 * (gint64)G_USEC_PER_SEC;
+
+    while (!kiln_virtio_device_quiesce_until(device, g_get_monotonic_time() + an_hour))
+        continue;
 }
 
 void

@@ -183,6 +183,21 @@ void kiln_virtio_device_config_changed(KilnVirtioDevice *device);
  */
 void kiln_virtio_device_quiesce(KilnVirtioDevice *device);
 
+/* Begins that and does not wait: for several devices at once. */
+void kiln_virtio_device_quiesce_begin(KilnVirtioDevice *device);
+
+/**
+ * kiln_virtio_device_quiesce_until:
+ * @end_us: of g_get_monotonic_time()
+ *
+ * As kiln_virtio_device_quiesce() for a device that may never come to its end: a disk whose host
+ * does not answer.
+ *
+ * Returns: FALSE if it does not stand still yet.  It stops once it can, if it is not resumed; until
+ *   then it must not be saved, loaded or freed.
+ */
+gboolean kiln_virtio_device_quiesce_until(KilnVirtioDevice *device, gint64 end_us);
+
 /* Starts the I/O side again if the driver is ready: after quiesce, or after a load. */
 void kiln_virtio_device_resume(KilnVirtioDevice *device);
 

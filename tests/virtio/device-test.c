@@ -451,6 +451,34 @@ START_TEST(quiesce_and_resume)
 }
 END_TEST
 
+/* Who waits for a disk that never answers has to get away from it; later it stops all the same. */
+START_TEST(quiesce_in_time)
+{
+    g_auto(Bench) bench = { 0 };
+
+    bench_init(&bench);
+    kiln_driver_start(bench.driver, modes[_i]);
+    bench.echo->hold = bench.echo->slow_stop = TRUE;
+    add_one(bench.driver, 0);
+    kiln_driver_kick(bench.driver, 0);
+    kiln_driver_settle(bench.driver);
+    ck_assert(
+        !kiln_virtio_device_quiesce_until(&bench.echo->virtio, g_get_monotonic_time() + 2000));
+    ck_assert(!kiln_virtio_device_quiesce_until(&bench.echo->virtio, 0));
+    /* Going on before it stood still: it stops and starts. */
+    kiln_virtio_device_resume(&bench.echo->virtio);
+    echo_release_all(bench.echo);
+    kiln_driver_wait_used(bench.driver, 0, NULL, NULL);
+    kiln_driver_settle(bench.driver);
+    ck_assert(kiln_virtio_device_running(&bench.echo->virtio));
+    ck_assert_uint_eq(bench.echo->n_starts, 2);
+    bench.echo->hold = FALSE;
+    check_echo(bench.driver, 0, "on");
+    ck_assert(kiln_virtio_device_quiesce_until(&bench.echo->virtio,
+                                               g_get_monotonic_time() + G_USEC_PER_SEC));
+}
+END_TEST
+
 START_TEST(kept_elements_come_first_elsewhere)
 {
     g_auto(Bench) bench = { 0 };
@@ -708,6 +736,7 @@ device_suite(void)
     tcase_add_loop_test(going_on, spec_2_6_1_queue_reset, 0, G_N_ELEMENTS(modes));
     tcase_add_test(going_on, device_reset_while_a_queue_resets);
     tcase_add_loop_test(going_on, quiesce_and_resume, 0, G_N_ELEMENTS(modes));
+    tcase_add_loop_test(going_on, quiesce_in_time, 0, G_N_ELEMENTS(modes));
     tcase_add_loop_test(going_on, kept_elements_come_first_elsewhere, 0, G_N_ELEMENTS(modes));
     tcase_add_test(going_on, reset_forgets_what_was_kept);
     tcase_add_loop_test(going_on, hostile_state, 1, 3);
