@@ -24,7 +24,7 @@ libkiln_machine_a_SOURCES = \
 	%D%/root-ports.c \
 	%D%/save.c \
 	%D%/small.c \
-	%D%/statistics.c \
+	%D%/statistics.c %D%/statistics.h %D%/statistics-devices.c \
 	%D%/tables.c %D%/tables.h \
 	%D%/tpm.c \
 	%D%/virtio-serial.c \

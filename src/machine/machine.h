@@ -217,7 +217,8 @@ KilnChardev *kiln_machine_console(KilnMachine *machine, const char *name, GError
  * kiln_machine_statistics:
  *
  * Returns: (transfer floating): an a{sv} with the keys of libvirt's bulk statistics ("state.state",
- *   "cpu.time" in ns, "vcpu.current", "vcpu.0.time", "balloon.maximum" in KiB, …) and kiln's own
+ *   "cpu.time" in ns, "vcpu.current", "vcpu.0.time", "balloon.maximum" in KiB,
+ *   "block.0.rd.bytes", "net.0.rx.pkts", …) and kiln's own
  *   ("exits.total", "exits.pio", …).  Reads what the threads publish; waits for nothing.
  */
 GVariant *kiln_machine_statistics(KilnMachine *machine);

@@ -3,6 +3,8 @@
  * What can be counted, under the keys of libvirt's bulk statistics (virConnectGetAllDomainStats in
  * libvirt's API reference) and kiln's own.  Reads what threads publish; waits for nothing.
  */
+#include "machine/statistics.h"
+
 #include "machine/private.h"
 
 #include "device/virtio-mem.h"
@@ -112,7 +114,6 @@ GVariant *
 kiln_machine_statistics(KilnMachine *machine)
 {
     GVariantBuilder builder;
-    guint64 ram = kiln_memory_size(machine->memory) / 1024;
 
     g_variant_builder_init(&builder, G_VARIANT_TYPE_VARDICT);
     g_variant_builder_add(&builder, "{sv}", "state.state",
@@ -120,10 +121,9 @@ kiln_machine_statistics(KilnMachine *machine)
     g_variant_builder_add(&builder, "{sv}", "state.reason",
                           g_variant_new_string(kiln_machine_reason_name(machine->reason)));
     add_cpu(&builder, machine);
-    add_u64(&builder, "balloon.current", ram);
-    add_u64(&builder, "balloon.maximum", ram);
     add_vcpus(&builder, machine);
     add_ports(&builder, machine);
     add_memory_devices(&builder, machine);
+    kiln_machine_add_device_statistics(&builder, machine);
     return g_variant_builder_end(&builder);
 }

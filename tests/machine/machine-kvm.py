@@ -8,6 +8,7 @@ what kiln says, its exit status, and what it leaves behind.
 import os
 import pathlib
 import pty
+import resource
 import select
 import signal
 import socket
@@ -234,6 +235,54 @@ def list_and_statistics(case):
     assert "guest" not in case.kiln("list").stdout
 
 
+def statistics_of_devices(case):
+    """libvirt's keys of disks, interfaces, memory and I/O threads, each in its unit."""
+    image = case.path / "disk.img"
+    with open(image, "wb") as file:
+        file.truncate(3 << 20)
+    document = pathlib.Path(case.document(
+        cmdline="l", serial=f"""<serial type='stdio'/>
+        <disk type='file' device='disk'><driver type='raw' iothread='1'/><source file='{image}'/>
+          <target dev='vdx' bus='virtio'/></disk>
+        <interface type='null'><mac address='52:54:00:00:00:01'/><model type='virtio'/>
+        </interface>"""))
+    document.write_text(document.read_text().replace("<vcpu>", "<iothreads>2</iothreads><vcpu>", 1)
+                        .replace("<memballoon model='none'/>", "<memballoon model='virtio'/>"))
+    child = case.start(str(document))
+    read_until(child, b"..")
+    stats = case.kiln("ctl", "guest", "stats").stdout
+    for wanted in ("block.count 1", "block.0.name vdx", f"block.0.path {image}",
+                   f"block.0.capacity {3 << 20}", f"block.0.physical {3 << 20}",
+                   "block.0.allocation 0", "block.0.rd.reqs 0", "block.0.wr.bytes 0",
+                   "block.0.fl.times 0", "net.count 1", "net.0.name net0", "net.0.rx.bytes 0",
+                   "net.0.tx.drop 0", f"balloon.current {64 << 10}",
+                   f"balloon.maximum {64 << 10}", "iothread.count 2"):
+        assert wanted.replace(" ", "=", 1) in stats.splitlines(), (wanted, stats)
+    same(case.kiln("ctl", "guest", "kill").returncode, 0, "kill")
+    finish(child)
+
+
+def many_queues(case):
+    """More descriptors than a process may have to begin with: queues and interrupts are some each."""
+    disks = ""
+    for letter in "ab":
+        image = case.path / f"{letter}.img"
+        with open(image, "wb") as file:
+            file.truncate(1 << 20)
+        disks += (f"<disk type='file' device='disk'><driver type='raw' queues='400'/>"
+                  f"<source file='{image}'/><target dev='vd{letter}' bus='virtio'/></disk>")
+    document = case.document(cmdline="p", serial="<serial type='stdio'/>" + disks)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 4096:
+        return f"the limit of open files is {hard}"
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    try:
+        done = case.run(document)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    same((done.returncode, done.stderr), (POWEROFF, ""), "two disks of 400 queues")
+
+
 def serial_input(case):
     done = case.run(case.document(cmdline="ep"), stdin="hello, worldq")
     same((done.returncode, done.stdout), (POWEROFF, "1hello, world"), "echo")
@@ -457,7 +506,8 @@ def all_faults_are_told(case):
 CASES = [power_off, *[reset_by(letter) for letter in "ckat"], reset_reaches_the_pci_host, on_reboot_destroy,
          on_poweroff_restart, panic_destroy, crash_kernel_loaded, panic_restart,
          panic_preserve, sigterm,
-         pause_and_resume, power_button, reboot_by_user, list_and_statistics, serial_input,
+         pause_and_resume, power_button, reboot_by_user, list_and_statistics,
+         statistics_of_devices, many_queues, serial_input,
          console_command, memory_above_4g, many_vcpus, multiboot, large_initrd,
          serial_file_and_log, serial_unix, serial_tcp, another_user, unreadable_kernel,
          serial_into_nowhere, missing_kernel, not_a_kernel, unknown_time_zone,
