@@ -23,6 +23,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static const KilnCommandHelp help = {
     .name = "run",
@@ -169,6 +170,20 @@ catch_signals(Run *run, GError **error)
     return run->signals != NULL;
 }
 
+/* Each queue and each interrupt of a device is a descriptor: a few adapters of many queues are past
+ * the 1024 that a process has to begin with. */
+static void
+raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        kiln_log(KILN_LOG_WARNING, "cannot raise the limit of open files: %s", g_strerror(errno));
+}
+
 /* A second after the start: by then a guest is well under way, and nothing waits for pages. */
 static gboolean
 trim(gpointer data)
@@ -199,6 +214,7 @@ start(Run *run, KilnDomain *domain, const RunOptions *options, GError **error)
          !make_channel_directory(&channels, error)))
         return FALSE;
     machine_options.socket_dir = channels;
+    raise_file_limit();
     run->machine = kiln_machine_new(g_steal_pointer(&owned), &machine_options, error);
     if (run->machine == NULL)
         return FALSE;
