@@ -123,6 +123,27 @@ memory_device(const KilnDomain *domain, const KilnXmlNode *node)
     return pmem ? NULL : plugged_memory(domain, memory);
 }
 
+/* @node is a child of a <filesystem>: settings of the virtiofsd that kiln starts. */
+static const char *
+fs_daemon(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const KilnXmlNode *source = kiln_rule_child(node->parent, "source");
+
+    return source != NULL && kiln_rule_attribute(source, "socket") != NULL
+               ? "a virtiofsd that runs already, at <source socket=>, decides on it"
+               : NULL;
+}
+
+/* @node is a <controller type='virtio-serial'>. */
+static const char *
+serial_ports(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const char *text = kiln_rule_attribute(node, "ports");
+    guint64 n = text != NULL ? g_ascii_strtoull(text, NULL, 10) : 1;
+
+    return n >= 1 && n <= 128 ? NULL : "there are 1 to 128 ports";
+}
+
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 #define RNG      "domain/devices/rng"
@@ -171,7 +192,7 @@ static const KilnDomainRule rules[] = {
     YES(SERIAL "@type"),
     YES(SERIAL "@index"),
     YES(SERIAL "@model", VIRTIO_MODEL),
-    YES(SERIAL "@ports"),
+    YES(SERIAL "@ports", .check = serial_ports),
     YES(SERIAL "@vectors"),
     YES(SERIAL "/driver"),
     VIRTIO_DRIVER(SERIAL "/driver"),
@@ -238,7 +259,7 @@ static const KilnDomainRule rules[] = {
     NO(FS "/driver@wrpolicy", "that is of 9p"),
     YES(FS "/driver@queue", .check = filesystem_queue),
     VIRTIO_DRIVER(FS "/driver"),
-    YES(FS "/binary"),
+    YES(FS "/binary", .check = fs_daemon),
     YES(FS "/binary@*"),
     YES(FS "/binary/cache"),
     YES(FS "/binary/cache@mode"),
@@ -253,7 +274,7 @@ static const KilnDomainRule rules[] = {
     YES(FS "/source@socket"),
     YES(FS "/target"),
     YES(FS "/target@dir", .note = "the tag by which the guest mounts it"),
-    YES(FS "/readonly"),
+    YES(FS "/readonly", .check = fs_daemon),
     NO(FS "/space_hard_limit", "that is of containers"),
     NO(FS "/space_soft_limit", "that is of containers"),
     PCI_DEVICE(FS),

@@ -17,6 +17,29 @@ disk_format(const KilnDomain *domain, const KilnXmlNode *node)
     return "images are raw or qcow2";
 }
 
+/* What this process does with a disk's data is not done for a back end, which has them. */
+static const char *
+has_data(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    while (node != NULL && strcmp(node->name, "disk") != 0)
+        node = node->parent;
+    return node != NULL && g_strcmp0(kiln_rule_attribute(node, "type"), "vhostuser") == 0
+               ? "the back end of a disk of type 'vhostuser' decides on it"
+               : NULL;
+}
+
+/* @node is a <driver>. */
+static const char *
+queues(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    enum { MAX_QUEUES = 1024 };
+    const char *text = kiln_rule_attribute(node, "queues");
+
+    return text == NULL || g_ascii_strtoull(text, NULL, 10) <= MAX_QUEUES
+               ? NULL
+               : "a disk has 1024 queues at most";
+}
+
 /* @node is a <driver>. */
 static const char *
 disk_iothread(const KilnDomain *domain, const KilnXmlNode *node)
@@ -94,6 +117,7 @@ iotune_bursts(const KilnXmlNode *node)
 static const char *
 iotune(const KilnDomain *domain, const KilnXmlNode *node)
 {
+    const char *reason = has_data(domain, node);
     static const char *const kinds[] = { "bytes_sec", "iops_sec", "bytes_sec_max", "iops_sec_max" };
 
     for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
@@ -104,7 +128,7 @@ iotune(const KilnDomain *domain, const KilnXmlNode *node)
         if (limit_set(node, total) && (limit_set(node, reads) || limit_set(node, writes)))
             return "a limit for all requests excludes those for reads and writes";
     }
-    return iotune_bursts(node);
+    return reason != NULL ? reason : iotune_bursts(node);
 }
 
 /* @node is a <target>. */
@@ -123,6 +147,7 @@ static const char *
 block_size(const KilnDomain *domain, const KilnXmlNode *node)
 {
     const char *names[] = { "logical_block_size", "physical_block_size" };
+    const char *reason = has_data(domain, node);
 
     for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
         const char *text = kiln_rule_attribute(node, names[i]);
@@ -131,7 +156,7 @@ block_size(const KilnDomain *domain, const KilnXmlNode *node)
         if (size < 512 || size > 2 << 20 || (size & (size - 1)) != 0)
             return "block sizes are powers of 2 from 512 bytes to 2 MiB";
     }
-    return NULL;
+    return reason;
 }
 
 /* ---- Rows ------------------------------------------------------------------------------------ */
@@ -177,21 +202,21 @@ static const KilnDomainRule rules[] = {
     YES(DISK "/driver", .check = disk_driver),
     KEPT(DISK "/driver@name", "the driver is kiln's"),
     YES(DISK "/driver@type", .note = "raw or qcow2; without it an image is raw, see DISK IMAGES"),
-    YES(DISK "/driver@cache"),
-    YES(DISK "/driver@error_policy"),
-    YES(DISK "/driver@rerror_policy"),
-    YES(DISK "/driver@io", .note = "native is done by io_uring too"),
+    YES(DISK "/driver@cache", .check = has_data),
+    YES(DISK "/driver@error_policy", .check = has_data),
+    YES(DISK "/driver@rerror_policy", .check = has_data),
+    YES(DISK "/driver@io", .check = has_data, .note = "native is done by io_uring too"),
     YES(DISK "/driver@ioeventfd", .values = "on", .note = "doorbells are always eventfds"),
     YES(DISK "/driver@event_idx"),
     YES(DISK "/driver@copy_on_read", .values = "off",
         .note = "copying on read is not available in this version"),
-    YES(DISK "/driver@discard"),
-    YES(DISK "/driver@iothread"),
-    YES(DISK "/driver@detect_zeroes"),
-    YES(DISK "/driver@queues"),
+    YES(DISK "/driver@discard", .check = has_data),
+    YES(DISK "/driver@iothread", .check = has_data),
+    YES(DISK "/driver@detect_zeroes", .check = has_data),
+    YES(DISK "/driver@queues", .check = queues),
     YES(DISK "/driver@queue_size", .check = queue_size),
     VIRTIO_DRIVER(DISK "/driver"),
-    YES(DISK "/driver/metadata_cache"),
+    YES(DISK "/driver/metadata_cache", .check = has_data),
     YES(DISK "/driver/metadata_cache/max_size"),
     YES(DISK "/driver/metadata_cache/max_size@unit"),
     YES(DISK "/target", .check = disk_target),
@@ -201,7 +226,7 @@ static const KilnDomainRule rules[] = {
     YES(DISK "/target@tray", .values = "closed", .note = "a virtio disk has no tray"),
     YES(DISK "/target@removable", .values = "off", .note = "that is of USB and SCSI disks"),
     NO(DISK "/target@rotation_rate", "virtio disks do not tell how fast they turn"),
-    YES(DISK "/backingStore"),
+    YES(DISK "/backingStore", .check = has_data),
     YES(DISK "/backingStore@type", .values = "file block network",
         .note = "storage volumes are resolved by virtkilnd"),
     KEPT(DISK "/backingStore@index", "made anew for each run"),
@@ -215,16 +240,16 @@ static const KilnDomainRule rules[] = {
     NO(DISK "/mirror", "said of a running guest; copies are not available in this version"),
     YES(DISK "/iotune", .check = iotune),
     YES(DISK "/iotune/*"),
-    YES(DISK "/readonly"),
-    YES(DISK "/shareable"),
+    YES(DISK "/readonly", .check = has_data),
+    YES(DISK "/shareable", .check = has_data),
     NO(DISK "/transient", "disks that forget are not available in this version"),
-    YES(DISK "/serial"),
+    YES(DISK "/serial", .check = has_data),
     NO(DISK "/wwn", "world wide names are of SCSI and SATA disks"),
     NO(DISK "/vendor", "vendors are of SCSI disks"),
     NO(DISK "/product", "products are of SCSI disks"),
     NO(DISK "/encryption", "encrypted images are not available in this version"),
     NO(DISK "/auth", "NBD has no authentication but TLS"),
-    YES(DISK "/geometry"),
+    YES(DISK "/geometry", .check = has_data),
     KEPT(DISK "/geometry@trans", "translation is up to a BIOS"),
     YES(DISK "/geometry@*"),
     YES(DISK "/blockio", .check = block_size),

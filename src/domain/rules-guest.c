@@ -68,6 +68,23 @@ sysinfo_uuid(const KilnDomain *domain, const KilnXmlNode *node)
     return "the system's UUID is that of the domain: give the same in <uuid>";
 }
 
+/* @node is a <source>. */
+static const char *
+memory_source(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    gboolean shared = domain->filesystems->len > 0;
+
+    for (guint i = 0; i < domain->disks->len; i++)
+        shared |= ((const KilnDisk *)g_ptr_array_index(domain->disks, i))->source.type ==
+                  KILN_DISK_TYPE_VHOSTUSER;
+    for (guint i = 0; i < domain->interfaces->len; i++)
+        shared |= ((const KilnNet *)g_ptr_array_index(domain->interfaces, i))->type ==
+                  KILN_NET_TYPE_VHOSTUSER;
+    return shared && g_strcmp0(kiln_rule_attribute(node, "type"), "anonymous") == 0
+               ? "another process works on the memory (<filesystem>, type 'vhostuser'): say memfd"
+               : NULL;
+}
+
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 #define NEEDS_CGROUPS "cgroups are set up by the daemon, which is not available in this version"
@@ -99,7 +116,7 @@ static const KilnDomainRule rules[] = {
     YES("domain/memoryBacking/nosharepages"),
     YES("domain/memoryBacking/locked"),
     YES("domain/memoryBacking/source"),
-    YES("domain/memoryBacking/source@type", .values = "memfd anonymous",
+    YES("domain/memoryBacking/source@type", .check = memory_source, .values = "memfd anonymous",
         .note = "memory in files of a directory is not available in this version"),
     YES("domain/memoryBacking/access"),
     YES("domain/memoryBacking/access@mode"),

@@ -6,7 +6,7 @@
 
 /* ---- Conditions ------------------------------------------------------------------------------ */
 
-/* @node is an <interface>: what of its children and attributes is of other types. */
+/* @node is or is in an <interface>: what of its children and attributes is of other types. */
 static const char *
 type_of(const KilnXmlNode *node)
 {
@@ -23,6 +23,52 @@ has_tap(const KilnDomain *domain, const KilnXmlNode *node)
 
     return type != NULL && g_strv_contains(taps, type) ? NULL
                                                        : "this type of interface has no tap device";
+}
+
+/* Those that are made here; a macvtap is not. */
+static const char *
+has_own_tap(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const char *type = type_of(node);
+
+    return g_strcmp0(type, "bridge") == 0 || g_strcmp0(type, "ethernet") == 0
+               ? NULL
+               : "that is of interfaces of type 'bridge' and 'ethernet'";
+}
+
+/* @node is a <target>: two interfaces on one tap would take each other's packets. */
+static const char *
+target(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const char *name = kiln_rule_attribute(node, "dev");
+    guint n = 0;
+
+    for (guint i = 0; name != NULL && i < domain->interfaces->len; i++) {
+        const KilnNet *net = g_ptr_array_index(domain->interfaces, i);
+
+        n += g_strcmp0(net->target_dev, name) == 0 && strchr(name, '%') == NULL;
+    }
+    return n > 1 ? "another interface has the same <target dev=>" : has_tap(domain, node);
+}
+
+/* A passt writes a log, the others do not. */
+static const char *
+has_log(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    return g_strcmp0(type_of(node), "user") == 0 ? NULL : "only type 'user' has a helper to log";
+}
+
+/* @node is a <driver>. */
+static const char *
+pairs(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    enum { MAX_PAIRS = 64 };
+    const char *text = kiln_rule_attribute(node, "queues");
+    guint64 n = text != NULL ? g_ascii_strtoull(text, NULL, 10) : 1;
+
+    if (n > 1 && g_strcmp0(type_of(node), "user") == 0)
+        return "passt has one queue pair";
+    return n <= MAX_PAIRS ? NULL : "there are 64 queue pairs at most";
 }
 
 /* Addresses of the guest can be told to a passt alone. */
@@ -86,11 +132,11 @@ static const KilnDomainRule rules[] = {
     YES(NET "/portForward@*"),
     YES(NET "/portForward/range"),
     YES(NET "/portForward/range@*"),
-    YES(NET "/script", .check = has_tap),
+    YES(NET "/script", .check = has_own_tap),
     YES(NET "/script@path"),
-    YES(NET "/downscript", .check = has_tap),
+    YES(NET "/downscript", .check = has_own_tap),
     YES(NET "/downscript@path"),
-    YES(NET "/target", .check = has_tap),
+    YES(NET "/target", .check = target),
     YES(NET "/target@dev"),
     YES(NET "/target@managed"),
     NO(NET "/guest", "names in the guest are of containers"),
@@ -99,13 +145,13 @@ static const KilnDomainRule rules[] = {
         .note = "other adapters than virtio-net are not available in this version"),
     YES(NET "/backend"),
     YES(NET "/backend@type", .values = "passt", .note = "type 'user' is always done by passt"),
-    YES(NET "/backend@tap"),
-    YES(NET "/backend@vhost"),
-    YES(NET "/backend@logFile"),
+    YES(NET "/backend@tap", .check = has_own_tap),
+    YES(NET "/backend@vhost", .check = has_tap),
+    YES(NET "/backend@logFile", .check = has_log),
     YES(NET "/driver", .check = queue_sizes),
     YES(NET "/driver@name", .values = "qemu vhost",
         .note = "qemu is this process, vhost the host's kernel"),
-    YES(NET "/driver@queues"),
+    YES(NET "/driver@queues", .check = pairs),
     YES(NET "/driver@rx_queue_size"),
     YES(NET "/driver@tx_queue_size"),
     KEPT(NET "/driver@txmode", "packets are sent as they come"),
@@ -123,7 +169,7 @@ static const KilnDomainRule rules[] = {
     NO(NET "/filterref", "network filters are libvirt's, through virtkilnd, which is not available "
                          "in this version"),
     YES(NET "/tune"),
-    YES(NET "/tune/sndbuf", .check = has_tap),
+    YES(NET "/tune/sndbuf", .check = has_own_tap),
     YES(NET "/link"),
     YES(NET "/link@state"),
     YES(NET "/mtu"),

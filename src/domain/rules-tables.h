@@ -20,6 +20,9 @@ extern const KilnRuleTable kiln_rules_devices; /* the other devices, and those t
 /* The value of @node's attribute @name, or NULL. */
 const char *kiln_rule_attribute(const KilnXmlNode *node, const char *name);
 
+/* The child @name of @node, or NULL. */
+const KilnXmlNode *kiln_rule_child(const KilnXmlNode *node, const char *name);
+
 #define KILN_RULE_TABLE(rows)                                                                      \
     {                                                                                              \
         .rules = (rows), .n = G_N_ELEMENTS(rows)                                                   \

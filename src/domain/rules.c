@@ -38,6 +38,18 @@ kiln_rule_attribute(const KilnXmlNode *node, const char *name)
     return NULL;
 }
 
+const KilnXmlNode *
+kiln_rule_child(const KilnXmlNode *node, const char *name)
+{
+    for (guint i = 0; i < node->children->len; i++) {
+        const KilnXmlNode *child = g_ptr_array_index(node->children, i);
+
+        if (child->ns == NULL && strcmp(child->name, name) == 0)
+            return child;
+    }
+    return NULL;
+}
+
 /* ---- Matching -------------------------------------------------------------------------------- */
 
 enum { MAX_STEP = 64 };
