@@ -47,6 +47,8 @@ typedef struct {
     void *opaque;
     KilnEvent actual_event; /* the driver wrote "actual" */
     GSource *actual_source;
+    KilnClockTimer tell_timer; /* armed while a change waits to be told */
+    uint64_t may_tell_ns;      /* when the next one may be */
     KilnVirtioBalloonStats stats;
     KilnVirtqElement stats_element; /* kept until the next statistics are wanted */
     gboolean stats_held;
@@ -351,12 +353,25 @@ balloon_reset(KilnVirtioDevice *device)
 }
 
 static void
+tell_change(void *opaque)
+{
+    Balloon *balloon = opaque;
+
+    balloon->may_tell_ns = kiln_clock_now(balloon->clock) + KILN_NS_PER_SECOND;
+    if (balloon->changed != NULL)
+        balloon->changed(balloon->opaque, kiln_virtio_balloon_actual(&balloon->device));
+}
+
+/* Once a second at most: each costs messages to clients, and a driver may write it all the time. */
+static void
 on_actual(gpointer data)
 {
     Balloon *balloon = data;
 
-    if (balloon->changed != NULL)
-        balloon->changed(balloon->opaque, kiln_virtio_balloon_actual(&balloon->device));
+    if (kiln_clock_now(balloon->clock) >= balloon->may_tell_ns)
+        tell_change(balloon);
+    else
+        kiln_clock_timer_arm(&balloon->tell_timer, balloon->may_tell_ns);
 }
 
 static void
@@ -365,6 +380,7 @@ balloon_free(KilnVirtioDevice *device)
     Balloon *balloon = (Balloon *)device;
 
     kiln_clock_timer_clear(&balloon->timer);
+    kiln_clock_timer_clear(&balloon->tell_timer);
     kiln_source_free(balloon->actual_source);
     kiln_event_clear(&balloon->actual_event);
     kiln_virtio_device_clear(device);
@@ -436,6 +452,7 @@ kiln_virtio_balloon_new(const KilnVirtioBalloonOptions *options, GError **error)
     kiln_virtio_device_init(&balloon->device, &balloon_ops, &virtio);
     balloon->clock = options->clock;
     kiln_clock_timer_init(&balloon->timer, balloon->clock, ask_for_stats, balloon);
+    kiln_clock_timer_init(&balloon->tell_timer, balloon->clock, tell_change, balloon);
     balloon->ram_bytes = kiln_memory_size(virtio.memory);
     balloon->keep_pages = options->keep_pages;
     balloon->changed = options->changed;

@@ -31,7 +31,8 @@ enum { KILN_VIRTIO_BALLOON_N_STATS = 16 }; /* VIRTIO_BALLOON_S_…, also those n
  * @free_page_reporting: offer it
  * @keep_pages: pages are not given back to the host: they are locked, huge, or known to a device of
  *   the host; kiln_virtio_balloon_set_keep_pages() changes it
- * @changed: (nullable): what the guest has, in bytes, is another than before
+ * @changed: (nullable): what the guest has, in bytes, is another than before; once a second at
+ *   most, the last value for certain
  */
 typedef struct {
     KilnVirtioOptions virtio;

@@ -178,6 +178,19 @@ kiln_machine_io_error(const KilnMachine *machine)
     return &machine->io_error;
 }
 
+/* So many a second: each is a message to every client, and a guest may go on reading a bad disk. */
+static gboolean
+may_tell(KilnMachine *machine)
+{
+    gint64 now = g_get_monotonic_time();
+
+    if (now - machine->io_errors_since_us >= G_USEC_PER_SEC) {
+        machine->io_errors_since_us = now;
+        machine->n_io_errors_told = 0;
+    }
+    return machine->n_io_errors_told++ < KILN_MACHINE_MAX_IO_ERRORS;
+}
+
 void
 kiln_machine_tell_io_errors(KilnMachine *machine)
 {
@@ -190,6 +203,8 @@ kiln_machine_tell_io_errors(KilnMachine *machine)
     machine->n_io_errors = 0;
     kiln_mutex_unlock(&machine->lock);
     for (guint i = 0; i < n && machine->state != KILN_MACHINE_SHUTOFF; i++) {
+        if (!may_tell(machine) && strcmp(errors[i].action, "pause") != 0)
+            continue;
         machine->io_error = errors[i];
         kiln_machine_emit(machine, KILN_EVENT_IO_ERROR);
     }

@@ -119,6 +119,8 @@ struct KilnMachine {
     uint64_t kvm_clock_ns;   /* kvmclock's time while paused */
     gint64 clock_offset;     /* seconds that the guest's clock is ahead of UTC at first */
     KilnMachineIoError io_error; /* of the last KILN_EVENT_IO_ERROR */
+    gint64 io_errors_since_us;   /* begin of the second in which they are counted */
+    guint n_io_errors_told;      /* since then */
     GArray *listeners;           /* (owned) */
     guint last_listener;
 

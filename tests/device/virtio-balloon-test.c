@@ -163,8 +163,13 @@ START_TEST(target_and_actual)
     ck_assert_uint_eq(kiln_virtio_balloon_actual(balloon.device), 0);
     kiln_virtio_balloon_set_target(balloon.device, UINT64_MAX);
     ck_assert_uint_eq(kiln_driver_config(balloon.driver, 0, 4), 0);
+    kiln_driver_settle(balloon.driver);
     kiln_driver_reset(balloon.driver);
     kiln_driver_settle(balloon.driver);
+    /* Who listens is told once a second, and of the last value for certain. */
+    ck_assert_uint_eq(balloon.n_changes, 1);
+    kiln_clock_advance(balloon.board->clock, KILN_NS_PER_SECOND);
+    ck_assert_uint_eq(balloon.n_changes, 2);
     ck_assert_uint_eq(balloon.bytes, RAM);
     balloon_close(&balloon);
 }
