@@ -24,6 +24,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 static const KilnCommandHelp help = {
     .name = "run",
@@ -248,9 +250,53 @@ report(const Run *run)
     return KILN_EXIT_FAILED;
 }
 
+/* ---- The last resort ---------------------------------------------------------------------------
+ */
+
+enum { END_PATIENCE_S = 30 };
+
+static gboolean ended_from_outside;
+
+/* Each second of the end.  Only what signal handlers may call. */
+static void
+on_second(int number)
+{
+    static const char text[] = "kiln: the host's disks do not answer; they are left as they are\n";
+    static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+    static guint seconds;
+    gboolean wanted = ended_from_outside;
+    sigset_t pending;
+    ssize_t written;
+
+    sigemptyset(&pending);
+    (void)sigpending(&pending);
+    for (guint i = 0; i < G_N_ELEMENTS(ends); i++)
+        wanted |= sigismember(&pending, ends[i]) == 1;
+    if (!wanted || ++seconds < END_PATIENCE_S)
+        return;
+    kiln_terminal_restore();
+    written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written;
+    _exit(KILN_EXIT_DESTROYED);
+}
+
+/* To close disks is to write what they hold back, which a host's disk may never do.  Who pulled the
+ * plug, or asks for it now, does not wait for that without end. */
+static void
+watch_end(const Run *run)
+{
+    const struct itimerval second = { .it_interval = { .tv_sec = 1 }, .it_value = { .tv_sec = 1 } };
+
+    ended_from_outside =
+        run->machine != NULL && kiln_machine_outcome(run->machine) == KILN_OUTCOME_DESTROYED;
+    (void)signal(SIGALRM, on_second);
+    (void)setitimer(ITIMER_REAL, &second, NULL);
+}
+
 static void
 finish(Run *run)
 {
+    watch_end(run);
     kiln_terminal_set_leave_callback(NULL, NULL);
     kiln_listener_free(run->listener); /* while there still is a machine to ask about */
     kiln_machine_free(run->machine);
