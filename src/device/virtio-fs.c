@@ -5,9 +5,12 @@
 #include "base/error.h"
 #include "base/le.h"
 #include "base/log.h"
+#include "device/virtio-turn.h"
 #include "vhost/user.h"
 #include "virtio/vhost.h"
 
+#include <errno.h>
+#include <linux/fuse.h>
 #include <linux/virtio_fs.h>
 
 enum {
@@ -21,15 +24,99 @@ typedef struct {
     KilnProcess *daemon; /* (owned) (nullable) */
     KilnVhost *vhost;    /* (owned) */
     char tag[KILN_VIRTIO_FS_TAG];
+    gboolean left_alone; /* virtiofsd died while it had the queues: what it had stays there */
+    gboolean taking_over;
 } Fs;
+
+/* ---- Without virtiofsd -------------------------------------------------------------------------
+ */
+
+/*
+ * Requests are then answered here: ENOTCONN, as a FUSE file system gives whose server is gone.
+ * Without an answer the guest's programs would wait for ever.  Those do that virtiofsd had when it
+ * died: in which order it answers is not known, so neither is which are left, and to answer one
+ * twice would write to memory that the guest has put to another use.
+ */
+
+/* Has the queues begin behind what virtiofsd had.  A packed ring does not say where that is. */
+static void
+leave_alone(Fs *fs)
+{
+    fs->left_alone = FALSE;
+    for (unsigned i = 0; i < fs->virtio.n_queues; i++) {
+        KilnVirtqueue *queue = kiln_virtio_device_queue(&fs->virtio, i);
+        KilnVirtqueueRing ring;
+
+        if (!kiln_virtqueue_started(queue))
+            continue;
+        kiln_virtqueue_ring(queue, &ring);
+        if (kiln_virtio_device_has_feature(&fs->virtio, VIRTIO_F_RING_PACKED) ||
+            !kiln_virtqueue_set_base(queue, kiln_le16_load((const uint8_t *)ring.driver + 2)))
+            kiln_virtio_device_broken(&fs->virtio, "queue %u is lost with virtiofsd", i);
+    }
+}
+
+/* Returns: how many bytes were written; a request that wants no answer has no room for one. */
+static uint32_t
+refuse(const KilnVirtqElement *element)
+{
+    struct fuse_in_header in = { 0 };
+    struct fuse_out_header out = { .len = sizeof out, .error = -ENOTCONN };
+
+    if (element->in_bytes < sizeof out ||
+        kiln_virtqueue_copy_out(element, 0, &in, sizeof in) < sizeof in)
+        return 0;
+    out.unique = in.unique;
+    return (uint32_t)kiln_virtqueue_copy_in(element, 0, &out, sizeof out);
+}
+
+static void
+refuse_all(Fs *fs, unsigned number)
+{
+    KilnVirtqueue *queue = kiln_virtio_device_queue(&fs->virtio, number);
+    struct iovec iov[KILN_VIRTQUEUE_MAX_SIZE];
+    KilnVirtqElement element = { .iov = iov, .max_iov = G_N_ELEMENTS(iov) };
+    unsigned turns = 0;
+    int popped = 0;
+
+    while (turns < KILN_VIRTIO_TURN && (popped = kiln_virtqueue_pop(queue, &element)) > 0) {
+        kiln_virtqueue_push(queue, &element, refuse(&element));
+        turns++;
+    }
+    kiln_virtqueue_flush(queue);
+    if (popped < 0)
+        kiln_virtio_device_broken(&fs->virtio, "bad descriptors in queue %u", number);
+    else if (popped > 0)
+        kiln_virtio_another_turn(&fs->virtio, number);
+}
+
+static void
+take_over(Fs *fs)
+{
+    KilnVirtioDevice *device = &fs->virtio;
+
+    fs->taking_over = TRUE; /* kicks come while the queues do not stand where they shall */
+    kiln_virtio_vhost_stop(device, fs->vhost, 0, device->n_queues);
+    leave_alone(fs);
+    fs->taking_over = FALSE;
+    for (unsigned i = 0; i < device->n_queues; i++)
+        if (kiln_virtqueue_started(kiln_virtio_device_queue(device, i)))
+            kiln_virtio_another_turn(device, i);
+}
+
+/* ---- The device --------------------------------------------------------------------------------
+ */
 
 static gboolean
 fs_start(KilnVirtioDevice *device, GError **error)
 {
     Fs *fs = (Fs *)device;
 
-    if (!kiln_vhost_user_alive(fs->vhost))
-        return kiln_error_set(error, KILN_ERROR_STATE, "%s: virtiofsd is gone", device->id);
+    if (!kiln_vhost_user_alive(fs->vhost)) {
+        if (fs->left_alone)
+            leave_alone(fs);
+        return TRUE;
+    }
     return kiln_virtio_vhost_start(device, fs->vhost, 0, device->n_queues,
                                    kiln_virtio_vhost_features(device, fs->vhost), error);
 }
@@ -39,14 +126,27 @@ fs_stop(KilnVirtioDevice *device)
 {
     Fs *fs = (Fs *)device;
 
-    kiln_virtio_vhost_stop(device, fs->vhost, 0, device->n_queues);
+    if (fs->vhost->handed != NULL) {
+        kiln_virtio_vhost_stop(device, fs->vhost, 0, device->n_queues);
+        fs->left_alone = !kiln_vhost_user_alive(fs->vhost);
+    }
     kiln_virtio_device_stopped(device);
 }
 
-/* virtiofsd reads the kicks. */
+/* While virtiofsd is there it reads the kicks. */
 static void
 fs_kick(KilnVirtioDevice *device, unsigned queue)
 {
+    Fs *fs = (Fs *)device;
+
+    if (fs->vhost->handed == NULL && !fs->taking_over)
+        refuse_all(fs, queue);
+}
+
+static void
+fs_reset(KilnVirtioDevice *device)
+{
+    ((Fs *)device)->left_alone = FALSE;
 }
 
 static void
@@ -73,7 +173,8 @@ fs_failed(void *opaque, const char *why)
 
     kiln_log(KILN_LOG_ERROR, "%s: virtiofsd is lost: %s; '%.*s' cannot be used any more",
              fs->virtio.id, why, KILN_VIRTIO_FS_TAG, fs->tag);
-    kiln_virtio_device_broken(&fs->virtio, "virtiofsd is lost: %s", why);
+    if (kiln_virtio_device_running(&fs->virtio))
+        take_over(fs);
 }
 
 static void
@@ -118,6 +219,7 @@ static const KilnVirtioOps fs_ops = {
     .stop = fs_stop,
     .kick = fs_kick,
     .call_changed = fs_call_changed,
+    .reset = fs_reset,
     .free = fs_free,
     .state = &fs_state,
 };

@@ -4,9 +4,11 @@
  * high priority and those of requests, are worked on by virtiofsd over vhost-user; this process has
  * the configuration space and the transport.
  *
- * When virtiofsd dies the device says DEVICE_NEEDS_RESET and stands still; it cannot be started
- * again inside the sandbox.  What it knows of the driver's files is not in the saved state: after a
- * load the driver's requests fail (EIO) until it mounts anew.  There is no DAX window.
+ * When virtiofsd dies requests are answered here, by the error ENOTCONN, but for those that it had
+ * then; in packed rings the device says DEVICE_NEEDS_RESET and stands still until it is reset.  A
+ * virtiofsd cannot be started again inside the sandbox.  What it knows of the driver's files is not
+ * in the saved state: after a load the driver's requests fail (EIO) until it mounts anew.  There is
+ * no DAX window.
  */
 #ifndef KILN_DEVICE_VIRTIO_FS_H
 #define KILN_DEVICE_VIRTIO_FS_H

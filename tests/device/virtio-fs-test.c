@@ -232,18 +232,114 @@ START_TEST(a_base_that_cannot_be)
 }
 END_TEST
 
+/* A request that wants an answer, and one that wants none. */
+static void
+add_requests(void)
+{
+    struct fuse_in_header in = { .len = sizeof in, .opcode = FUSE_STATFS, .unique = 0x1234567890 };
+    KilnDriverBuffer sent = kiln_driver_alloc_data(driver, &in, sizeof in);
+    KilnDriverBuffer got = kiln_driver_alloc(driver, 96);
+
+    ck_assert_int_ge(kiln_driver_add(driver, 1, &sent, 1, &got, 1), 0);
+    kiln_driver_kick_always(driver, 1);
+    in.opcode = FUSE_FORGET;
+    sent = kiln_driver_alloc_data(driver, &in, sizeof in);
+    ck_assert_int_ge(kiln_driver_add(driver, 0, &sent, 1, NULL, 0), 0);
+    kiln_driver_kick_always(driver, 0);
+}
+
+static void
+assert_answered(void)
+{
+    struct fuse_in_header in = { .len = sizeof in, .opcode = FUSE_STATFS, .unique = 0x1234567890 };
+    KilnDriverBuffer sent = kiln_driver_alloc_data(driver, &in, sizeof in);
+    KilnDriverBuffer got = kiln_driver_alloc(driver, 96);
+    struct fuse_out_header out;
+
+    ck_assert_uint_eq(kiln_driver_request(driver, 1, &sent, 1, &got, 1), sizeof out);
+    memcpy(&out, got.host, sizeof out);
+    ck_assert_uint_eq(out.len, sizeof out);
+    ck_assert_int_eq(out.error, -ENOTCONN);
+    ck_assert_uint_eq(out.unique, in.unique);
+    in.opcode = FUSE_FORGET;
+    sent = kiln_driver_alloc_data(driver, &in, sizeof in);
+    ck_assert_uint_eq(kiln_driver_request(driver, 0, &sent, 1, NULL, 0), 0);
+    ck_assert(!kiln_driver_broken(driver));
+}
+
+/* Its requests are answered from then on, but for what it had when it died: all of that or some may
+ * be answered already. */
 START_TEST(a_peer_that_dies)
 {
+    gboolean paused = _i == 1; /* while it is noticed */
+
+    driver = kiln_driver_new(board, memory, new_device(&peer, FALSE));
+    kiln_driver_start(driver, KILN_DRIVER_SPLIT);
+    add_requests();
+    kiln_driver_settle(driver);
+    peer_leave(&peer);
+    peer_join(&peer);
+    if (paused) {
+        kiln_virtio_device_quiesce(kiln_driver_virtio(driver));
+        kiln_virtio_device_resume(kiln_driver_virtio(driver));
+    }
+    kiln_driver_settle(driver);
+    for (unsigned i = 0; i < QUEUES; i++)
+        ck_assert(!kiln_driver_take_used(driver, i, NULL, NULL));
+    /* the driver may try again, and finds the same, with nothing left out */
+    kiln_driver_reset(driver);
+    kiln_driver_start(driver, KILN_DRIVER_SPLIT);
+    for (unsigned i = 0; i < 200; i++)
+        assert_answered();
+    kiln_virtio_device_quiesce(kiln_driver_virtio(driver));
+    add_requests();
+    kiln_virtio_device_resume(kiln_driver_virtio(driver));
+    for (unsigned i = 0; i < QUEUES; i++)
+        kiln_driver_wait_used(driver, i, NULL, NULL);
+    teardown();
+}
+END_TEST
+
+/* Behind what it had the queues go on; a packed ring does not say where that is. */
+START_TEST(a_peer_that_dies_idle)
+{
+    gboolean packed = _i == 1;
+
+    if (packed)
+        peer.features |= BIT(VIRTIO_F_RING_PACKED);
+    driver = kiln_driver_new(board, memory, new_device(&peer, packed));
+    kiln_driver_start(driver, packed ? KILN_DRIVER_PACKED : KILN_DRIVER_SPLIT);
+    peer_leave(&peer);
+    peer_join(&peer);
+    kiln_driver_settle(driver);
+    ck_assert_int_eq(kiln_driver_broken(driver), packed);
+    if (packed) {
+        kiln_driver_reset(driver);
+        kiln_driver_start(driver, KILN_DRIVER_PACKED);
+    }
+    assert_answered();
+    teardown();
+}
+END_TEST
+
+START_TEST(bad_requests_without_a_peer)
+{
+    KilnDriverBuffer got;
+    uint8_t few[8] = { 0 };
+    KilnDriverBuffer sent;
+
     driver = kiln_driver_new(board, memory, new_device(&peer, FALSE));
     kiln_driver_start(driver, KILN_DRIVER_SPLIT);
     peer_leave(&peer);
     peer_join(&peer);
-    while (!kiln_driver_broken(driver))
-        g_main_context_iteration(NULL, TRUE);
-    /* the driver may try again, and finds the same */
-    kiln_driver_reset(driver);
-    ck_assert(!kiln_driver_broken(driver));
-    kiln_driver_start(driver, KILN_DRIVER_SPLIT);
+    kiln_driver_settle(driver);
+    got = kiln_driver_alloc(driver, 96);
+    sent = kiln_driver_alloc_data(driver, few, sizeof few);
+    ck_assert_uint_eq(kiln_driver_request(driver, 1, &sent, 1, &got, 1), 0); /* no header */
+    ck_assert_uint_eq(kiln_driver_request(driver, 1, NULL, 0, &got, 1), 0);
+    got.gpa = 1ull << 50;
+    ck_assert_int_ge(kiln_driver_add(driver, 1, &sent, 1, &got, 1), 0);
+    kiln_driver_kick_always(driver, 1);
     ck_assert(kiln_driver_broken(driver));
     teardown();
 }
@@ -443,7 +539,7 @@ START_TEST(the_real_one_serves_files)
 
     /* with its children: the one that serves is in a namespace of its own */
     ck_assert_int_eq(kill(-kiln_virtio_fs_pid(device), SIGKILL), 0);
-    while (!kiln_driver_broken(driver))
+    while (kill(kiln_virtio_fs_pid(device), 0) == 0)
         g_main_context_iteration(NULL, TRUE);
     teardown();
     (void)unlink(file);
@@ -488,7 +584,9 @@ make_suite(void)
     tcase_add_test(tests, interrupts_by_the_pin);
     tcase_add_loop_test(tests, where_queues_stand, 0, 2);
     tcase_add_loop_test(tests, a_base_that_cannot_be, 0, 2);
-    tcase_add_test(tests, a_peer_that_dies);
+    tcase_add_loop_test(tests, a_peer_that_dies, 0, 2);
+    tcase_add_loop_test(tests, a_peer_that_dies_idle, 0, 2);
+    tcase_add_test(tests, bad_requests_without_a_peer);
     tcase_add_loop_test(tests, a_peer_that_refuses, 0, 7);
     tcase_add_test(tests, options_that_cannot_be);
     add_real_tests(tests);
