@@ -333,7 +333,10 @@ open_descriptors(Tap *tap, const KilnTapOptions *options, GError **error)
     g_autoptr(GError) own = NULL;
 
     if (options->bridge != NULL && !kiln_interface_is_bridge(options->bridge))
-        return kiln_error_set(error, KILN_ERROR_NOT_FOUND, "bridge '%s' does not exist",
+        return kiln_error_set(error, KILN_ERROR_NOT_FOUND,
+                              kiln_interface_index(options->bridge) != 0
+                                  ? "interface '%s' is not a bridge"
+                                  : "bridge '%s' does not exist",
                               options->bridge);
     if (options->bridge == NULL || options->existing)
         return open_own(tap, options, error);

@@ -110,6 +110,11 @@ START_TEST(a_bridge_gets_a_port_and_gives_its_mtu)
     ck_assert_ptr_null(kiln_tap_open(&options, &error));
     kiln_assert_error_has(error, "interface 'net0': bridge 'br0' does not exist");
     g_clear_error(&error);
+    options.bridge = "lo";
+    ck_assert_ptr_null(kiln_tap_open(&options, &error));
+    kiln_assert_error_has(error, "interface 'net0': interface 'lo' is not a bridge");
+    g_clear_error(&error);
+    options.bridge = "br0";
     if (system("ip link add br0 mtu 1400 type bridge 2>/dev/null") != 0)
         return; /* a kernel without bridges: what was asserted so far has been */
     options.isolated = TRUE;
