@@ -108,8 +108,14 @@ kiln_swtpm_start(const KilnSwtpmOptions *options, int *control_fd, GError **erro
     KilnProcess *process;
     g_auto(KilnFd) ours = -1;
     g_auto(KilnFd) theirs = -1;
+    g_autofree char *program = kiln_process_find("swtpm", error);
     int pair[2];
 
+    /* Else swtpm_setup, which needs it too, would fail without naming it. */
+    if (program == NULL) {
+        g_prefix_error(error, "%s: ", options->name);
+        return NULL;
+    }
     if (g_mkdir_with_parents(options->state_dir, 0700) < 0) {
         kiln_error_set_errno(error, errno, "%s: cannot make '%s'", options->name,
                              options->state_dir);
