@@ -46,6 +46,9 @@ class System:
         elif self.disk == "raw":
             run("cp", "--sparse=always", SYSTEM, self.image(directory))
 
+    def clean_up(self, directory):
+        """Undoes what prepare() did to the host; the process has ended."""
+
     def document(self, directory):
         disk = ""
         if self.disk is not None:
@@ -101,6 +104,10 @@ class Kiln(vmm.Kiln):
             file.write(self.guest.document(self.directory))
         os.chown(path, vmm.USER, vmm.USER)
         return ["kiln", "run", path]
+
+    def __exit__(self, kind, error, trace):
+        super().__exit__(kind, error, trace)
+        self.guest.clean_up(self.directory)
 
     def kiln(self, *words):
         """kiln ctl NAME WORDS...: its output."""
