@@ -59,7 +59,7 @@ class Server(System):
 def agent_answers(running):
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(60)
-        connection.connect(f"{running.directory}/agent")
+        connection.connect(getattr(running, "agent", f"{running.directory}/agent"))
         file = connection.makefile("rw")
         for request, wanted in (({"execute": "guest-ping"}, {}), ({"execute": "guest-get-host-name"}, None)):
             file.write(json.dumps(request) + "\n")
@@ -230,6 +230,76 @@ def interface(device):
     return f"$(ls -d /sys/class/net/e* | sort | sed -n {device}p | xargs basename)"
 
 
+class Example(System):
+    """examples/server.xml as it is, but for where its files are, how much memory it has, and its serial
+    port, by which it is talked to."""
+
+    def prepare(self, directory):
+        super().prepare(directory)
+        os.makedirs(f"{directory}/shared", exist_ok=True)
+        subprocess.run(["chown", f"{vmm.USER}:{vmm.USER}", f"{directory}/shared"], check=True)
+
+    def document(self, directory):
+        with open("/payload/examples/server.xml", encoding="utf-8") as file:
+            text = file.read()
+        for old, new in (
+            ("/srv/guests/server/vmlinuz", f"{system.GUESTS}/cloud-bzImage"),
+            ("/srv/guests/server/initrd.img", f"{system.GUESTS}/system-initrd"),
+            ("/srv/guests/server/server.qcow2", self.image(directory)),
+            ("/srv/guests/server/shared", f"{directory}/shared"),
+            ("<serial type='pty'>", "<serial type='stdio'>"),
+            ("/srv/guests/server/serial.log", f"{directory}/serial.log"),
+            ("console=hvc0", "console=hvc0 console=ttyS0,115200 quiet systemd.unit=kiln-test.target"),
+        ):
+            assert old in text, f"examples/server.xml has no '{old}' any more"
+            text = text.replace(old, new)
+        return text
+
+
+def forwarded_port_answers(running):
+    """What the host sends to its port 2222 comes to port 22 of the guest."""
+    complaint = does("mkdir -p /run/systemd/network && printf '[Match]\\nName=e*\\n[Network]\\nDHCP=yes\\n' "
+                     ">/run/systemd/network/e.network && systemctl restart systemd-networkd && for i in $(seq 60); do "
+                     "ip -4 -br addr | grep -q 192.0.2. && break; sleep 1; done; ip -4 -br addr", r"192\.0\.2\.2/")(running)
+    if complaint is not None:
+        return complaint
+    running.shell("(timeout 90 python3 -c 'import socket; c, _ = socket.create_server((\"\", 22)).accept(); "
+                  "c.sendall(c.recv(100).upper())' >/dev/null 2>&1 &); sleep 2")
+    end = time.monotonic() + 60
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", 2222), 30) as connection:
+                connection.settimeout(60)
+                connection.sendall(b"knock")
+                answer = connection.recv(100)
+            return None if answer == b"KNOCK" else f"the guest's port answers {answer}"
+        except ConnectionError:  # nobody listens in the guest yet
+            if time.monotonic() > end:
+                raise
+            time.sleep(1)
+
+
+def balloon_is_inflated(running):
+    """<currentMemory> is what the guest has once its driver has inflated the balloon."""
+    end = time.monotonic() + 120
+    while "balloon.current=1048576\n" not in running.kiln("stats"):
+        if time.monotonic() > end:
+            return running.kiln("stats")
+        time.sleep(1)
+    return None
+
+
+def agent_in_its_place(running):
+    """The agent's socket is where kiln(1) says."""
+    running.agent = f"{vmm.RUNTIME}/libvirt/kiln/channel/server.org.qemu.guest_agent.0"
+    return agent_answers(running)
+
+
+def shares(running):
+    complaint = does("mkdir -p /mnt/s && mount -t virtiofs shared /mnt/s && echo from the guest >/mnt/s/note && sync")(running)
+    return complaint or host_file_says("shared/note", "from the guest")(running)
+
+
 # --- scenarios
 
 SERVER_DEVICES = (
@@ -266,6 +336,17 @@ def systems():
     """Yields name, guest, steps."""
     server = Server("server", SERVER_DEVICES, memory=512, vcpus=2, head="<iothreads>1</iothreads>")
     server.data = [("vdb", "raw", "256M")]
+    yield "examples/server.xml", Example("server"), [
+        ("starts", starts),
+        ("has the memory that it is to begin with", balloon_is_inflated),
+        ("is reached by its forwarded port", forwarded_port_answers),
+        ("answers by its agent", agent_in_its_place),
+        ("talks over vsock", vsock_echoes),
+        ("shares a folder", shares),
+        ("has its watchdog", does("modprobe i6300esb; ls /dev/watchdog0 && wdctl /dev/watchdog0 2>/dev/null | head -3; true", r"watchdog0")),
+        ("powers off", powers_off),
+        ("leaves a clean image", image_is_clean("server.qcow2")),
+    ]
     yield "a server", server, [
         ("starts", starts),
         ("has no failed unit", does("systemctl --failed --no-legend", r"\A\s*\Z")),
