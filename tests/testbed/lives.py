@@ -244,10 +244,11 @@ import ctypes, glob, mmap, os, struct
 d = [p for p in glob.glob("/sys/bus/pci/devices/*") if open(p + "/device").read() == "0x25ab\\n"][0]
 c = os.open(d + "/config", os.O_RDWR)
 os.pwrite(c, struct.pack("<H", 2), 4)
-b = mmap.mmap(os.open(d + "/resource0", os.O_RDWR | os.O_SYNC), 4096)
+bar = int(open(d + "/resource").readline().split()[0], 16)
+b = mmap.mmap(os.open("/dev/mem", os.O_RDWR | os.O_SYNC), 4096, offset=bar & ~4095)
 def put(o, v, kind=ctypes.c_uint32):
     for at, value, width in ((12, 0x80, ctypes.c_uint16), (12, 0x86, ctypes.c_uint16), (o, v, kind)):
-        width.from_buffer(b, at).value = value
+        width.from_buffer(b, (bar & 4095) + at).value = value
 put(12, 0x200, ctypes.c_uint16)
 put(0, 1024)
 put(4, 1024)
@@ -260,7 +261,8 @@ def watchdog_bites(running):
     running.drain()
     program = base64.b64encode(WATCHDOG.encode()).decode()
     running.send(f"echo {program} | base64 -d | python3")
-    return starts(running)
+    state, target = running.up()  # a TPM that does not answer may fail a unit
+    return None if target == "active" else f"multi-user.target is {target}, systemd says {state}"
 
 
 def kills(pattern):
@@ -289,8 +291,6 @@ def guarded():
         ("starts", starts),
         ("has a TPM", does("cat /sys/class/tpm/tpm0/tpm_version_major; cat /sys/class/tpm/tpm0/pcr-sha256/0", r"^2\n[0-9A-F]{64}$")),
         ("draws random bytes from it", tpm_answers),
-        ("is bitten by its watchdog, and starts again", watchdog_bites),
-        ("has its TPM still", tpm_answers),
         ("mounts a folder", mounts_share),
         ("goes by passt", does(f"d={interface(1)}; ip link set $d up; sleep 2; cat /sys/class/net/$d/carrier", r"^1$")),
         ("loses passt", kills("passt")),
@@ -306,7 +306,7 @@ def guarded():
         ("gets errors from its TPM", does(f"! {TPM_RANDOM} 2>&1")),
         ("says that too", log_says(r"the TPM has failed|swtpm .*(killed|ended)")),
         ("goes on with what is left", goes_on),
-        ("starts again without them", is_reset),
+        ("is bitten by its watchdog, and starts again without them", watchdog_bites),
         ("cannot mount the folder", does("! timeout 20 mount -t virtiofs shared /mnt/s 2>&1")),
         ("has the rest", goes_on),
         ("powers off", powers_off),
