@@ -270,7 +270,10 @@ static const KilnDomainRule rules[] = {
     YES(FS "/binary/thread_pool"),
     YES(FS "/binary/thread_pool@size"),
     YES(FS "/source"),
-    YES(FS "/source@dir"),
+    YES(FS "/source@dir",
+        .note =
+            "for kiln that is not root, files have other owners than the guest's root only where "
+            "there are newuidmap and a range of the user's in /etc/subuid and /etc/subgid"),
     YES(FS "/source@socket"),
     YES(FS "/target"),
     YES(FS "/target@dir", .note = "the tag by which the guest mounts it"),
