@@ -131,6 +131,8 @@ make_mem(KilnMachineMemoryDevice *device, const KilnMemoryRegion *region, GError
         .block_size = memory->block.value,
         .requested = memory->requested.value,
         .node = (int)region->cell,
+        /* Devices of the host have all of it mapped, whether it is plugged or not. */
+        .keep_pages = device->machine->domain->hostdevs->len > 0,
         .changed = plugged_changed,
         .opaque = device,
     };

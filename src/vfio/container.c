@@ -61,13 +61,26 @@ raise_limit(uint64_t bytes)
     }
 }
 
+/* Bytes of all regions: memory that can be plugged is mapped whole, too. */
+static uint64_t
+mapped_size(const KilnVfioContainer *container)
+{
+    guint n;
+    const KilnMemoryRegion *regions = kiln_memory_regions(container->memory, &n);
+    uint64_t size = 0;
+
+    for (guint i = 0; i < n; i++)
+        size += regions[i].size;
+    return size;
+}
+
 static gboolean
 explain_map(const KilnVfioContainer *container, const KilnMemoryRegion *region, int errnum,
             GError **error)
 {
     enum { MIB = 1024 * 1024, EXTRA = 64 }; /* EXTRA: what else a process locks, in MiB */
     struct rlimit limit = { 0 };
-    uint64_t size = kiln_memory_size(container->memory);
+    uint64_t size = mapped_size(container);
 
     (void)getrlimit(RLIMIT_MEMLOCK, &limit);
     if (errnum == ENOMEM && limit.rlim_cur != RLIM_INFINITY)
@@ -92,7 +105,7 @@ map_memory(KilnVfioContainer *container, GError **error)
     guint n;
     const KilnMemoryRegion *regions = kiln_memory_regions(container->memory, &n);
 
-    raise_limit(kiln_memory_size(container->memory) + BESIDES);
+    raise_limit(mapped_size(container) + BESIDES);
     for (guint i = 0; i < n; i++) {
         struct vfio_iommu_type1_dma_map map = {
             .argsz = sizeof map,
