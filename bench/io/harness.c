@@ -8,7 +8,7 @@
  * Prints a line a case: operations a second of the file as a raw disk, of fio, and of a qcow2 image
  * of the same length beside it (FILE.qcow2, all of it allocated; made by qemu-img), the medians of
  * all rounds, raw / fio and qcow2 / raw, and how many allocations there were in the measured time,
- * which have to be none.
+ * which have to be none; then the CPU time of one operation of the three.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "block/open.h"
@@ -148,15 +149,26 @@ done(KilnBlockRequest *base, int result)
         run->end_ns = 0;
 }
 
-/* Operations a second; @allocations of that time. */
+/* This thread's processor time: what others do on the machine counts for less. */
+static uint64_t
+cpu_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Operations a second; @allocations of that time, @cpu_us of each operation. */
 static double
-measure(const Case *what, const char *path, gboolean qcow2, unsigned seconds, guint64 *allocations)
+measure(const Case *what, const char *path, gboolean qcow2, unsigned seconds, guint64 *allocations,
+        double *cpu_us)
 {
     g_autoptr(GMainContext) context = g_main_context_new();
     g_autoptr(GError) error = NULL;
     KilnUring *uring = kiln_uring_open(context, 256, KILN_URING_NATIVE, &error);
     Run *run = g_new0(Run, 1);
-    uint64_t begin_ns, took_ns;
+    uint64_t begin_ns, took_ns, begin_cpu_ns;
     char *memory;
     double rate;
 
@@ -192,6 +204,7 @@ measure(const Case *what, const char *path, gboolean qcow2, unsigned seconds, gu
     }
     g_main_context_iteration(context, FALSE); /* its arrays are made */
     begin_ns = kiln_clock_ns();
+    begin_cpu_ns = cpu_ns();
     run->end_ns = begin_ns + (uint64_t)seconds * 1000000000;
     for (unsigned i = 0; i < what->depth; i++)
         start(&run->requests[i]);
@@ -199,6 +212,7 @@ measure(const Case *what, const char *path, gboolean qcow2, unsigned seconds, gu
         g_main_context_iteration(context, TRUE);
     *allocations = run->n_done > WARM_UP ? n_allocations - run->allocations : 0;
     took_ns = kiln_clock_ns() - begin_ns;
+    *cpu_us = (double)(cpu_ns() - begin_cpu_ns) / 1000 / (double)run->n_done;
     if (run->failed != 0) {
         fprintf(stderr, "harness: a request failed: %s\n", g_strerror(-run->failed));
         exit(1);
@@ -213,10 +227,13 @@ measure(const Case *what, const char *path, gboolean qcow2, unsigned seconds, gu
     return rate;
 }
 
-/* Field 8 (reads) or 49 (writes) of fio's terse format, version 3: operations a second. */
+/* Field 8 (reads) or 49 (writes) of fio's terse format, version 3: operations a second.  Fields 88
+ * and 89 are the percents of a processor. */
 static double
-measure_fio(const Case *what, const char *path, unsigned seconds)
+measure_fio(const Case *what, const char *path, unsigned seconds, double *cpu_us)
 {
+    double rate;
+
     g_autofree char *command = g_strdup_printf(
         "fio --name=a --filename='%s' --rw=%s --bs=%u --iodepth=%u --runtime=%u --time_based "
         "--direct=1 --ioengine=io_uring --size=%" G_GUINT64_FORMAT
@@ -231,7 +248,11 @@ measure_fio(const Case *what, const char *path, unsigned seconds)
     fields = g_strsplit(out, ";", -1);
     if (g_strv_length(fields) < 50)
         return 0;
-    return g_ascii_strtod(fields[what->op == KILN_BLOCK_READ ? 7 : 48], NULL);
+    rate = g_ascii_strtod(fields[what->op == KILN_BLOCK_READ ? 7 : 48], NULL);
+    if (g_strv_length(fields) > 88 && rate > 0)
+        *cpu_us =
+            (g_ascii_strtod(fields[87], NULL) + g_ascii_strtod(fields[88], NULL)) * 10000 / rate;
+    return rate;
 }
 
 static int
@@ -288,23 +309,25 @@ static gboolean
 run_case(const Case *what, const char *path, const char *image, unsigned seconds, unsigned rounds)
 {
     double raw[MAX_ROUNDS], fio[MAX_ROUNDS], qcow2[MAX_ROUNDS] = { 0 }, a, b, c;
+    double cpu[3][MAX_ROUNDS] = { 0 };
     guint64 allocations = 0;
 
     for (unsigned round = 0; round < rounds; round++) {
         guint64 some = 0;
 
-        raw[round] = measure(what, path, FALSE, seconds, &some);
+        raw[round] = measure(what, path, FALSE, seconds, &some, &cpu[0][round]);
         allocations = MAX(allocations, some);
-        fio[round] = measure_fio(what, path, seconds);
+        fio[round] = measure_fio(what, path, seconds, &cpu[1][round]);
         if (image != NULL)
-            qcow2[round] = measure(what, image, TRUE, seconds, &some);
+            qcow2[round] = measure(what, image, TRUE, seconds, &some, &cpu[2][round]);
         allocations = MAX(allocations, some);
     }
     a = median(raw, rounds);
     b = median(fio, rounds);
     c = median(qcow2, rounds);
-    printf("%-20s %6u %12.0f %12.0f %12.0f %9.3f %10.3f %12" G_GUINT64_FORMAT "\n", what->name,
-           what->depth, a, b, c, b > 0 ? a / b : 0, a > 0 ? c / a : 0, allocations);
+    printf("%-20s %6u %12.0f %12.0f %12.0f %9.3f %10.3f %12" G_GUINT64_FORMAT "   %.1f %.1f %.1f\n",
+           what->name, what->depth, a, b, c, b > 0 ? a / b : 0, a > 0 ? c / a : 0, allocations,
+           median(cpu[0], rounds), median(cpu[1], rounds), median(cpu[2], rounds));
     fflush(stdout);
     return allocations > 0;
 }
@@ -325,8 +348,8 @@ main(int argc, char **argv)
     if (image == NULL)
         fprintf(stderr, "harness: qemu-img makes no qcow2 image, so there is no measure of one\n");
     rounds = CLAMP(rounds, 1, MAX_ROUNDS);
-    printf("%-20s %6s %12s %12s %12s %9s %10s %12s\n", "case", "depth", "raw op/s", "fio op/s",
-           "qcow2 op/s", "raw/fio", "qcow2/raw", "allocations");
+    printf("%-20s %6s %12s %12s %12s %9s %10s %12s   %s\n", "case", "depth", "raw op/s", "fio op/s",
+           "qcow2 op/s", "raw/fio", "qcow2/raw", "allocations", "CPU us each");
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
         allocates |= run_case(&cases[i], argv[1], image, seconds, rounds);
     if (allocates)
