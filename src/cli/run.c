@@ -97,21 +97,30 @@ add_socket_dir(GPtrArray *dirs, const KilnCharSource *source)
         g_ptr_array_add(dirs, g_path_get_dirname(source->endpoint.path));
 }
 
+/* The name of a file, whatever the document's names hold. */
+static char *
+channel_file(const KilnDomain *domain, const KilnChannel *channel)
+{
+    char *file = g_strdup_printf("%s.%s", domain->name,
+                                 channel->target.name != NULL ? channel->target.name : "channel");
+
+    return g_strdelimit(file, "/", '_');
+}
+
 /* A channel whose socket the document does not place is beside the control sockets, as
- * NAME.CHANNEL. */
+ * NAME.CHANNEL, with '_' for each '/'. */
 static void
 place_channels(const KilnDomain *domain)
 {
     for (guint i = 0; i < domain->channels->len; i++) {
         KilnChannel *channel = g_ptr_array_index(domain->channels, i);
         KilnCharEndpoint *endpoint = &channel->source.endpoint;
+        g_autofree char *file = channel_file(domain, channel);
 
         if (channel->source.type != KILN_CHAR_TYPE_UNIX || endpoint->path != NULL)
             continue;
         endpoint->mode = KILN_CHAR_MODE_BIND;
-        endpoint->path =
-            g_strdup_printf("%s/channel/%s.%s", kiln_control_directory(), domain->name,
-                            channel->target.name != NULL ? channel->target.name : "channel");
+        endpoint->path = g_build_filename(kiln_control_directory(), "channel", file, NULL);
     }
 }
 

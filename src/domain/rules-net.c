@@ -93,6 +93,16 @@ queue_sizes(const KilnDomain *domain, const KilnXmlNode *node)
     return NULL;
 }
 
+/* @node is a <driver> with a name. */
+static const char *
+carrier(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    return g_strcmp0(kiln_rule_attribute(node, "name"), "vhost") == 0 &&
+                   kiln_rule_child(node->parent, "bandwidth") != NULL
+               ? "limits of <bandwidth> are kept by kiln's own process; say name='qemu'"
+               : NULL;
+}
+
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 #define NET "domain/devices/interface"
@@ -149,7 +159,7 @@ static const KilnDomainRule rules[] = {
     YES(NET "/backend@vhost", .check = has_tap),
     YES(NET "/backend@logFile", .check = has_log),
     YES(NET "/driver", .check = queue_sizes),
-    YES(NET "/driver@name", .values = "qemu vhost",
+    YES(NET "/driver@name", .values = "qemu vhost", .check = carrier,
         .note = "qemu is this process, vhost the host's kernel"),
     YES(NET "/driver@queues", .check = pairs),
     YES(NET "/driver@rx_queue_size"),

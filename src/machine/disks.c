@@ -164,9 +164,10 @@ take_bucket(KilnThrottleLimits *limits, KilnThrottleBucket bucket, KilnUint aver
 static KilnThrottleLimits
 limits_of(const KilnDiskIotune *tune)
 {
-    KilnThrottleLimits limits = { .iops_size =
-                                      tune->size_iops_sec.set ? tune->size_iops_sec.value : 0 };
+    KilnThrottleLimits limits;
 
+    memset(&limits, 0, sizeof limits); /* they are compared, so padding counts */
+    limits.iops_size = tune->size_iops_sec.set ? tune->size_iops_sec.value : 0;
     take_bucket(&limits, KILN_THROTTLE_BYTES_TOTAL, tune->total_bytes_sec,
                 tune->total_bytes_sec_max, tune->total_bytes_sec_max_length);
     take_bucket(&limits, KILN_THROTTLE_BYTES_READ, tune->read_bytes_sec, tune->read_bytes_sec_max,
@@ -202,6 +203,15 @@ take_limits(KilnMachine *machine, const KilnDiskIotune *tune, KilnBlockOptions *
 
     if (tune->group_name != NULL)
         group = g_hash_table_lookup(machine->throttles, tune->group_name);
+    if (group != NULL && any_limit(&limits)) {
+        KilnThrottleLimits shared;
+
+        kiln_throttle_group_get(group, &shared);
+        if (memcmp(&shared, &limits, sizeof limits) != 0)
+            return kiln_error_set(error, KILN_ERROR_INVALID,
+                                  "iotune: another disk of the group '%s' has other limits",
+                                  tune->group_name);
+    }
     if (group == NULL && any_limit(&limits)) {
         g_autofree char *name =
             tune->group_name != NULL

@@ -36,8 +36,9 @@ make_vsock(KilnMachine *machine, const KilnVsock *vsock, GError **error)
         kiln_error_set_errno(error, errno, "cannot open '%s'", VHOST_VSOCK);
         return NULL;
     } else {
+        g_autofree char *file = g_strdup_printf("%s.vsock", machine->domain->name);
         g_autofree char *path =
-            g_strdup_printf("%s/%s.vsock", machine->options.socket_dir, machine->domain->name);
+            g_build_filename(machine->options.socket_dir, g_strdelimit(file, "/", '_'), NULL);
         KilnVirtioVsockOptions options = { .virtio = virtio, .cid = cid, .path = path };
 
         return kiln_virtio_vsock_new(&options, error);
