@@ -216,7 +216,7 @@ open_disk(void)
 {
     if (!guest_device_open(&disk, VIRTIO_ID_BLOCK,
                            BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_EVENT_IDX) |
-                               BIT(VIRTIO_RING_F_INDIRECT_DESC)) ||
+                               BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_BLK_F_FLUSH)) ||
         !guest_queue_open(&disk, &disk_queue, 0, ring_memory[0]))
         return false;
     guest_device_start(&disk);
