@@ -6,4 +6,4 @@ tests_acpi_aml_test_SOURCES = tests/acpi/aml-test.c
 tests_acpi_smbios_test_SOURCES = tests/acpi/smbios-test.c
 tests_acpi_tables_test_SOURCES = tests/acpi/tables-test.c
 EXTRA_DIST += %D%/golden/least.hex %D%/golden/usual.hex %D%/golden/full.hex \
-	%D%/golden/tpm-crb.hex %D%/golden/tpm-tis.hex %D%/golden/tpm-1.2.hex
+	%D%/golden/tpm-crb.hex %D%/golden/tpm-tis.hex %D%/golden/tpm-1.2.hex %D%/golden/modules.hex

@@ -177,7 +177,7 @@ make_host(const char *driver)
 {
     g_autofree char *device = NULL;
 
-    g_free((char *)fake.root); /* of the host before */
+    g_free(fake.root); /* of the host before */
     memset(&fake, 0, sizeof fake);
     fake.root = kiln_test_dir();
     host.root = fake.root;
