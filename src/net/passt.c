@@ -14,8 +14,8 @@
 enum {
     CHILD_SOCKET = 3,
     SOCKET_BYTES = 1 << 20, /* of frames under way, each way */
-    START_MS = 500,         /* in which passt has said something */
-    FAIL_MS = 10,           /* after which it has ended if that was what is wrong */
+    START_MS = 5000,        /* in which passt has said something */
+    FAIL_MS = 20,           /* after which it has ended if that was what is wrong */
 };
 
 typedef struct {

@@ -14,7 +14,11 @@
 
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
+#ifdef __SANITIZE_THREAD__ /* which leaves little of the address space to others */
+#define TIB ((uint64_t)1 << 34)
+#else
 #define TIB ((uint64_t)1 << 40)
+#endif
 
 /* A file of @size bytes without a name. */
 static KilnFd
