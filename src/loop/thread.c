@@ -7,7 +7,10 @@
 
 #include "base/error.h"
 
-enum { MAX_THREAD_NAME = 15 }; /* TASK_COMM_LEN less its NUL */
+enum {
+    MAX_THREAD_NAME = 15, /* TASK_COMM_LEN less its NUL */
+    ACQUIRE_US = 50,
+};
 
 struct KilnLoopThread {
     char *name;            /* (owned): as the kernel will have it */
@@ -23,10 +26,14 @@ thread_main(void *data)
     KilnLoopThread *thread = data;
 
     pthread_setname_np(pthread_self(), thread->name);
+    /* Who starts the thread may be inside the context for a moment still. */
+    while (!g_main_context_acquire(thread->context))
+        g_usleep(ACQUIRE_US);
     g_main_context_push_thread_default(thread->context);
     while (!g_atomic_int_get(&thread->quit))
         g_main_context_iteration(thread->context, TRUE);
     g_main_context_pop_thread_default(thread->context);
+    g_main_context_release(thread->context);
     return NULL;
 }
 
