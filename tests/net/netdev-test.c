@@ -181,13 +181,15 @@ START_TEST(limits_hold_packets_back_until_their_time)
     uint8_t bytes[KILN_NETDEV_HEADER + 1024] = { 0 };
     g_autoptr(KilnNetdev) netdev = kiln_null_netdev_new("net0", 1);
     Wire wire = { .netdev = netdev };
+    unsigned sent = 0;
 
     kiln_netdev_attach(netdev, 0, NULL, on_ready, &wire);
     ck_assert(!kiln_netdev_needs_user_space(netdev));
     kiln_netdev_set_limits(netdev, NULL, &limit);
     ck_assert(kiln_netdev_needs_user_space(netdev));
-    ck_assert_int_eq(send_one(netdev, bytes, sizeof bytes), 1);
-    ck_assert_int_eq(send_one(netdev, bytes, sizeof bytes), 0);
+    while (send_one(netdev, bytes, sizeof bytes) == 1) /* one, or a few on a slow machine */
+        ck_assert_uint_lt(sent++, 50);
+    ck_assert_uint_gt(sent, 0);
     kiln_netdev_want(netdev, 0, G_IO_OUT);
     while (wire.ready == 0) /* 16 microseconds for the first byte of 1 KiB/16 ms */
         g_main_context_iteration(NULL, TRUE);
