@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libkiln-base.a
 libkiln_base_a_SOURCES = \
+	%D%/be.h \
 	%D%/bitmap.c %D%/bitmap.h \
 	%D%/error.c %D%/error.h \
 	%D%/fd.c %D%/fd.h \

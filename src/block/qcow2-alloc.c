@@ -267,8 +267,8 @@ reftable_switch(Qcow2 *q, uint64_t offset, uint32_t clusters)
         result = qcow2_reftable_write(q);
     if (result == 0)
         result = qcow2_child_flush(q);
-    qcow2_be64_store(bytes, offset);
-    qcow2_be32_store(bytes + 8, clusters);
+    kiln_be64_store(bytes, offset);
+    kiln_be32_store(bytes + 8, clusters);
     if (result == 0)
         result = qcow2_header_write(q, QCOW2_AT_REFTABLE_OFFSET, bytes, sizeof bytes);
     if (result == 0)

@@ -5,7 +5,8 @@
 
 #include <glib.h>
 #include <stdint.h>
-#include <string.h>
+
+#include "base/be.h"
 
 enum {
     QCOW2_MAGIC = 0x514649fb, /* "QFI\xfb" */
@@ -72,53 +73,5 @@ enum {
 #define QCOW2_L1_RESERVED       0x7f000000000001ffull
 #define QCOW2_L2_RESERVED       0x3f000000000001feull /* without QCOW2_ZERO */
 #define QCOW2_REFTABLE_RESERVED 0x00000000000001ffull
-
-static inline uint16_t
-qcow2_be16_load(const void *from)
-{
-    uint16_t value;
-
-    memcpy(&value, from, sizeof value);
-    return GUINT16_FROM_BE(value);
-}
-
-static inline uint32_t
-qcow2_be32_load(const void *from)
-{
-    uint32_t value;
-
-    memcpy(&value, from, sizeof value);
-    return GUINT32_FROM_BE(value);
-}
-
-static inline uint64_t
-qcow2_be64_load(const void *from)
-{
-    uint64_t value;
-
-    memcpy(&value, from, sizeof value);
-    return GUINT64_FROM_BE(value);
-}
-
-static inline void
-qcow2_be16_store(void *to, uint16_t value)
-{
-    value = GUINT16_TO_BE(value);
-    memcpy(to, &value, sizeof value);
-}
-
-static inline void
-qcow2_be32_store(void *to, uint32_t value)
-{
-    value = GUINT32_TO_BE(value);
-    memcpy(to, &value, sizeof value);
-}
-
-static inline void
-qcow2_be64_store(void *to, uint64_t value)
-{
-    value = GUINT64_TO_BE(value);
-    memcpy(to, &value, sizeof value);
-}
 
 #endif

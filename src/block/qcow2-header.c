@@ -20,10 +20,10 @@ typedef struct {
 unsigned
 kiln_qcow2_header_cluster_bits(const uint8_t *data, GError **error)
 {
-    uint32_t version = qcow2_be32_load(data + QCOW2_AT_VERSION);
-    uint32_t bits = qcow2_be32_load(data + QCOW2_AT_CLUSTER_BITS);
+    uint32_t version = kiln_be32_load(data + QCOW2_AT_VERSION);
+    uint32_t bits = kiln_be32_load(data + QCOW2_AT_CLUSTER_BITS);
 
-    if (qcow2_be32_load(data + QCOW2_AT_MAGIC) != QCOW2_MAGIC)
+    if (kiln_be32_load(data + QCOW2_AT_MAGIC) != QCOW2_MAGIC)
         return kiln_error_set(error, KILN_ERROR_INVALID, "it is not a qcow2 image");
     if (version != 2 && version != 3)
         return kiln_error_set(error, KILN_ERROR_UNSUPPORTED, "qcow2 version '%u' is not known",
@@ -80,8 +80,8 @@ parse_extensions(KilnQcow2Header *header, const Area *area, Area *features, GErr
     size_t at = 0;
 
     while (area->length - at >= EXTENSION_HEAD) {
-        uint32_t type = qcow2_be32_load(area->data + at);
-        uint32_t length = qcow2_be32_load(area->data + at + 4);
+        uint32_t type = kiln_be32_load(area->data + at);
+        uint32_t length = kiln_be32_load(area->data + at + 4);
         const uint8_t *data = area->data + at + EXTENSION_HEAD;
 
         if (type == QCOW2_EXTENSION_END)
@@ -104,8 +104,8 @@ static gboolean
 parse_backing(KilnQcow2Header *header, const uint8_t *data, size_t length, size_t *extensions_end,
               GError **error)
 {
-    uint64_t offset = qcow2_be64_load(data + QCOW2_AT_BACKING_OFFSET);
-    uint32_t size = qcow2_be32_load(data + QCOW2_AT_BACKING_SIZE);
+    uint64_t offset = kiln_be64_load(data + QCOW2_AT_BACKING_OFFSET);
+    uint32_t size = kiln_be32_load(data + QCOW2_AT_BACKING_SIZE);
 
     *extensions_end = length;
     if (offset == 0)
@@ -130,11 +130,11 @@ parse_v3(KilnQcow2Header *header, const uint8_t *data, size_t length, GError **e
         return TRUE;
     if (length < QCOW2_V3_HEADER)
         return kiln_error_set(error, KILN_ERROR_INVALID, "the file ends inside its header");
-    header->incompatible = qcow2_be64_load(data + QCOW2_AT_INCOMPATIBLE);
-    header->compatible = qcow2_be64_load(data + QCOW2_AT_COMPATIBLE);
-    header->autoclear = qcow2_be64_load(data + QCOW2_AT_AUTOCLEAR);
-    header->refcount_order = qcow2_be32_load(data + QCOW2_AT_REFCOUNT_ORDER);
-    header->length = qcow2_be32_load(data + QCOW2_AT_HEADER_LENGTH);
+    header->incompatible = kiln_be64_load(data + QCOW2_AT_INCOMPATIBLE);
+    header->compatible = kiln_be64_load(data + QCOW2_AT_COMPATIBLE);
+    header->autoclear = kiln_be64_load(data + QCOW2_AT_AUTOCLEAR);
+    header->refcount_order = kiln_be32_load(data + QCOW2_AT_REFCOUNT_ORDER);
+    header->length = kiln_be32_load(data + QCOW2_AT_HEADER_LENGTH);
     if (header->length < QCOW2_V3_HEADER || header->length % 8 != 0 || header->length > length)
         return kiln_error_set(error, KILN_ERROR_INVALID, "its header cannot have %u bytes",
                               header->length);
@@ -235,20 +235,20 @@ kiln_qcow2_header_parse(KilnQcow2Header *header, const uint8_t *data, size_t len
     if (header->cluster_bits == 0)
         return FALSE;
     length = MIN(length, (size_t)1 << header->cluster_bits);
-    header->version = qcow2_be32_load(data + QCOW2_AT_VERSION);
-    header->size = qcow2_be64_load(data + QCOW2_AT_SIZE);
-    header->n_l1 = qcow2_be32_load(data + QCOW2_AT_L1_SIZE);
-    header->l1_offset = qcow2_be64_load(data + QCOW2_AT_L1_OFFSET);
-    header->reftable_offset = qcow2_be64_load(data + QCOW2_AT_REFTABLE_OFFSET);
-    header->reftable_clusters = qcow2_be32_load(data + QCOW2_AT_REFTABLE_CLUSTERS);
-    header->n_snapshots = qcow2_be32_load(data + QCOW2_AT_N_SNAPSHOTS);
-    header->snapshots_offset = qcow2_be64_load(data + QCOW2_AT_SNAPSHOTS_OFFSET);
+    header->version = kiln_be32_load(data + QCOW2_AT_VERSION);
+    header->size = kiln_be64_load(data + QCOW2_AT_SIZE);
+    header->n_l1 = kiln_be32_load(data + QCOW2_AT_L1_SIZE);
+    header->l1_offset = kiln_be64_load(data + QCOW2_AT_L1_OFFSET);
+    header->reftable_offset = kiln_be64_load(data + QCOW2_AT_REFTABLE_OFFSET);
+    header->reftable_clusters = kiln_be32_load(data + QCOW2_AT_REFTABLE_CLUSTERS);
+    header->n_snapshots = kiln_be32_load(data + QCOW2_AT_N_SNAPSHOTS);
+    header->snapshots_offset = kiln_be64_load(data + QCOW2_AT_SNAPSHOTS_OFFSET);
     if (!parse_v3(header, data, length, error) || !parse_backing(header, data, length, &end, error))
         return FALSE;
     extensions = (Area){ .data = data + header->length, .length = end - header->length };
     return parse_extensions(header, &extensions, &features, error) &&
            check_features(header, &features, error) &&
-           check_header(header, qcow2_be32_load(data + QCOW2_AT_CRYPT_METHOD), error);
+           check_header(header, kiln_be32_load(data + QCOW2_AT_CRYPT_METHOD), error);
 }
 
 void

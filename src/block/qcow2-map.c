@@ -58,7 +58,7 @@ decode_extended(Qcow2 *q, uint64_t bitmap, unsigned sub, Unit *unit)
 static int
 decode(Qcow2 *q, const uint8_t *from, unsigned sub, gboolean l1_copied, Unit *unit, uint64_t *raw)
 {
-    uint64_t entry = qcow2_be64_load(from);
+    uint64_t entry = kiln_be64_load(from);
     gboolean zero = (entry & QCOW2_ZERO) != 0;
 
     *raw = entry;
@@ -72,7 +72,7 @@ decode(Qcow2 *q, const uint8_t *from, unsigned sub, gboolean l1_copied, Unit *un
         (zero && (q->version < 3 || q->extended)))
         return qcow2_found_corrupt(q, "an entry of an L2 table is nonsense");
     if (q->extended)
-        return decode_extended(q, qcow2_be64_load(from + 8), sub, unit);
+        return decode_extended(q, kiln_be64_load(from + 8), sub, unit);
     unit->kind = zero ? QCOW2_ZEROES : unit->has_place ? QCOW2_DATA : QCOW2_UNALLOCATED;
     return 0;
 }
@@ -197,9 +197,9 @@ qcow2_l2_get(Qcow2 *q, uint64_t cluster, uint64_t entry[2])
         return 0;
     if (result < 0 || (result = qcow2_cache_get(q, &q->l2_cache, slice_offset, &slice)) < 0)
         return result;
-    entry[0] = qcow2_be64_load(slice->data + at);
+    entry[0] = kiln_be64_load(slice->data + at);
     if (q->extended)
-        entry[1] = qcow2_be64_load(slice->data + at + 8);
+        entry[1] = kiln_be64_load(slice->data + at + 8);
     return 0;
 }
 
@@ -213,9 +213,9 @@ qcow2_l2_set(Qcow2 *q, uint64_t cluster, const uint64_t entry[2])
 
     if (result < 0 || (result = qcow2_cache_get(q, &q->l2_cache, slice_offset, &slice)) < 0)
         return result;
-    qcow2_be64_store(slice->data + at, entry[0]);
+    kiln_be64_store(slice->data + at, entry[0]);
     if (q->extended)
-        qcow2_be64_store(slice->data + at + 8, entry[1]);
+        kiln_be64_store(slice->data + at + 8, entry[1]);
     qcow2_cache_dirty(&q->l2_cache, slice);
     return 0;
 }
@@ -293,7 +293,7 @@ qcow2_l1_write(Qcow2 *q)
     int result;
 
     for (uint64_t i = first; i < MIN(end, q->n_l1); i++)
-        qcow2_be64_store(bytes + (i - first) * 8, q->l1[i]);
+        kiln_be64_store(bytes + (i - first) * 8, q->l1[i]);
     result = qcow2_pwrite(q, q->l1_offset + first * 8, bytes, (end - first) * 8);
     if (result == 0)
         q->l1_dirty = (Qcow2DirtyRange){ 0 };

@@ -109,7 +109,7 @@ read_l1(Qcow2 *q, GError **error)
     if (result < 0)
         return failed_to_read(error, result, "L1 table");
     for (uint32_t i = 0; i < q->n_l1; i++)
-        q->l1[i] = qcow2_be64_load(raw + (size_t)i * 8);
+        q->l1[i] = kiln_be64_load(raw + (size_t)i * 8);
     return TRUE;
 }
 

@@ -26,7 +26,7 @@ qcow2_reftable_load(Qcow2 *q)
     q->n_reftable = bytes / 8;
     q->reftable = g_new0(uint64_t, q->n_reftable);
     for (uint64_t i = 0; i < q->n_reftable; i++) {
-        uint64_t entry = qcow2_be64_load(raw + i * 8);
+        uint64_t entry = kiln_be64_load(raw + i * 8);
 
         if (entry != 0)
             q->reftable[i] = entry;
@@ -76,7 +76,7 @@ clear_autoclear(Qcow2 *q)
 
     if ((q->autoclear & ~QCOW2_AUTOCLEAR_RAW_DATA) == 0)
         return 0;
-    qcow2_be64_store(bytes, q->autoclear & QCOW2_AUTOCLEAR_RAW_DATA);
+    kiln_be64_store(bytes, q->autoclear & QCOW2_AUTOCLEAR_RAW_DATA);
     result = qcow2_header_write(q, QCOW2_AT_AUTOCLEAR, bytes, sizeof bytes);
     if (result == 0)
         result = qcow2_child_flush(q);
@@ -111,9 +111,9 @@ value_at(const uint8_t *data, unsigned index, unsigned order)
 
     switch (order) {
     case 3: return data[index];
-    case 4: return qcow2_be16_load(data + 2 * (size_t)index);
-    case 5: return qcow2_be32_load(data + 4 * (size_t)index);
-    case 6: return qcow2_be64_load(data + 8 * (size_t)index);
+    case 4: return kiln_be16_load(data + 2 * (size_t)index);
+    case 5: return kiln_be32_load(data + 4 * (size_t)index);
+    case 6: return kiln_be64_load(data + 8 * (size_t)index);
     default: return data[index * bits / 8] >> (index * bits % 8) & ((1u << bits) - 1);
     }
 }
@@ -127,9 +127,9 @@ set_value_at(uint8_t *data, unsigned index, unsigned order, uint64_t value)
 
     switch (order) {
     case 3: *byte = (uint8_t)value; break;
-    case 4: qcow2_be16_store(byte, (uint16_t)value); break;
-    case 5: qcow2_be32_store(byte, (uint32_t)value); break;
-    case 6: qcow2_be64_store(byte, value); break;
+    case 4: kiln_be16_store(byte, (uint16_t)value); break;
+    case 5: kiln_be32_store(byte, (uint32_t)value); break;
+    case 6: kiln_be64_store(byte, value); break;
     default: *byte = (uint8_t)((*byte & ~(((1u << bits) - 1) << shift)) | (unsigned)value << shift);
     }
 }
@@ -217,7 +217,7 @@ qcow2_reftable_write(Qcow2 *q)
     int result;
 
     for (uint64_t i = first; i < MIN(end, q->n_reftable); i++)
-        qcow2_be64_store(bytes + (i - first) * 8, q->reftable[i]);
+        kiln_be64_store(bytes + (i - first) * 8, q->reftable[i]);
     result = qcow2_pwrite(q, q->reftable_offset + first * 8, bytes, (end - first) * 8);
     if (result == 0)
         q->reftable_dirty = (Qcow2DirtyRange){ 0 };

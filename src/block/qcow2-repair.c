@@ -99,7 +99,7 @@ count_l2(Repair *repair, uint64_t l1_entry, GError **error)
     if (qcow2_pread(q, offset, repair->table, q->cluster_size) < 0)
         return kiln_error_set(error, KILN_ERROR_FAILED, "cannot read an L2 table");
     for (uint64_t at = 0; at < q->cluster_size; at += 1ull << q->l2_entry_bits)
-        if (!count_entry(repair, qcow2_be64_load(repair->table + at), error))
+        if (!count_entry(repair, kiln_be64_load(repair->table + at), error))
             return FALSE;
     return TRUE;
 }
@@ -118,7 +118,7 @@ count_snapshot(Repair *repair, const Qcow2Snapshot *snapshot, GError **error)
     if (!count(repair, snapshot->l1_offset, length, error))
         return FALSE;
     for (size_t at = 0; at < length; at += 8)
-        if (!count_l2(repair, qcow2_be64_load(l1 + at), error))
+        if (!count_l2(repair, kiln_be64_load(l1 + at), error))
             return FALSE;
     return TRUE;
 }
@@ -229,7 +229,7 @@ clear_dirty_bit(Qcow2 *q)
     uint8_t bytes[8];
     int result = qcow2_flush_tables(q);
 
-    qcow2_be64_store(bytes, q->incompatible & ~QCOW2_INCOMPATIBLE_DIRTY);
+    kiln_be64_store(bytes, q->incompatible & ~QCOW2_INCOMPATIBLE_DIRTY);
     if (result == 0)
         result = qcow2_header_write(q, QCOW2_AT_INCOMPATIBLE, bytes, sizeof bytes);
     if (result == 0)

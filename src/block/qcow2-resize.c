@@ -37,8 +37,8 @@ grow_l1(Qcow2 *q, uint32_t n)
     q->l1_offset = offset;
     q->l1_dirty = (Qcow2DirtyRange){ .end = n };
     result = qcow2_flush_tables(q);
-    qcow2_be32_store(bytes, n);
-    qcow2_be64_store(bytes + 4, offset);
+    kiln_be32_store(bytes, n);
+    kiln_be64_store(bytes + 4, offset);
     if (result == 0)
         result = qcow2_header_write(q, QCOW2_AT_L1_SIZE, bytes, sizeof bytes);
     if (result == 0)
@@ -85,7 +85,7 @@ grow(Qcow2 *q, uint64_t length)
     qcow2_lock(&q->tasks, &q->lock);
     if (result == 0)
         result = qcow2_flush_tables(q);
-    qcow2_be64_store(bytes, length);
+    kiln_be64_store(bytes, length);
     if (result == 0)
         result = qcow2_header_write(q, QCOW2_AT_SIZE, bytes, sizeof bytes);
     if (result == 0)

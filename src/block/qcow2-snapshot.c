@@ -29,9 +29,9 @@ qcow2_snapshot_next(Qcow2 *q, uint64_t *at, Qcow2Snapshot *snapshot, GError **er
         return kiln_error_set(error, KILN_ERROR_INVALID, "its snapshot table is too long");
     if (qcow2_read_bytes(q, *at, head, sizeof head) < 0)
         return kiln_error_set(error, KILN_ERROR_FAILED, "cannot read its snapshot table");
-    id_length = qcow2_be16_load(head + AT_ID_LENGTH);
-    name_length = qcow2_be16_load(head + AT_NAME_LENGTH);
-    extra_length = qcow2_be32_load(head + AT_EXTRA_LENGTH);
+    id_length = kiln_be16_load(head + AT_ID_LENGTH);
+    name_length = kiln_be16_load(head + AT_NAME_LENGTH);
+    extra_length = kiln_be32_load(head + AT_EXTRA_LENGTH);
     if (extra_length > QCOW2_MAX_SNAPSHOT_EXTRA)
         return kiln_error_set(error, KILN_ERROR_INVALID,
                               "an entry of its snapshot table is nonsense");
@@ -40,9 +40,9 @@ qcow2_snapshot_next(Qcow2 *q, uint64_t *at, Qcow2Snapshot *snapshot, GError **er
     if (qcow2_read_bytes(q, *at + ENTRY_HEAD, rest, length) < 0)
         return kiln_error_set(error, KILN_ERROR_FAILED, "cannot read its snapshot table");
     *snapshot = (Qcow2Snapshot){
-        .l1_offset = qcow2_be64_load(head + AT_L1_OFFSET),
-        .n_l1 = qcow2_be32_load(head + AT_N_L1),
-        .size = extra_length >= EXTRA_WITH_SIZE ? qcow2_be64_load(rest + EXTRA_DISK_SIZE) : q->size,
+        .l1_offset = kiln_be64_load(head + AT_L1_OFFSET),
+        .n_l1 = kiln_be32_load(head + AT_N_L1),
+        .size = extra_length >= EXTRA_WITH_SIZE ? kiln_be64_load(rest + EXTRA_DISK_SIZE) : q->size,
         .id = g_strndup((const char *)rest + extra_length, id_length),
         .name = g_strndup((const char *)rest + extra_length + id_length, name_length),
     };

@@ -228,7 +228,7 @@ close_task(gpointer data)
         flush(q);
     if (!q->corrupt || q->version < 3)
         return;
-    qcow2_be64_store(bytes, q->incompatible | QCOW2_INCOMPATIBLE_CORRUPT);
+    kiln_be64_store(bytes, q->incompatible | QCOW2_INCOMPATIBLE_CORRUPT);
     qcow2_header_write(q, QCOW2_AT_INCOMPATIBLE, bytes, sizeof bytes);
 }
 

@@ -2,6 +2,8 @@
 /* See stream.h. */
 #include "net/stream.h"
 
+#include "base/be.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -54,13 +56,12 @@ static gboolean
 add_frame(Stream *stream, unsigned index, const KilnNetPacket *packet, unsigned *n_iov)
 {
     uint32_t length = packet->length - KILN_NETDEV_HEADER;
-    uint32_t wire = GUINT32_TO_BE(length);
     size_t skip = KILN_NETDEV_HEADER;
     unsigned n = *n_iov;
 
     if (n + 1 + packet->n_iov > MAX_IOV)
         return FALSE;
-    memcpy(stream->prefixes[index], &wire, PREFIX);
+    kiln_be32_store(stream->prefixes[index], length);
     stream->iov[n++] = (struct iovec){ stream->prefixes[index], PREFIX };
     for (unsigned i = 0; i < packet->n_iov && length > 0; i++) {
         size_t passed = MIN(skip, packet->iov[i].iov_len);
@@ -184,8 +185,7 @@ take_frame(Stream *stream, KilnNetPacket *packet)
 
     if (stream->end - stream->begin < PREFIX)
         return 0;
-    memcpy(&length, stream->input + stream->begin, PREFIX);
-    length = GUINT32_FROM_BE(length);
+    length = kiln_be32_load(stream->input + stream->begin);
     if (length < MIN_FRAME || length > MAX_FRAME)
         return -EPROTO;
     if (stream->end - stream->begin - PREFIX < length)

@@ -22,19 +22,19 @@ new_image(void)
     int fd = fd_child_memory();
     g_autofree uint8_t *image = g_malloc0(4 * CLUSTER);
 
-    qcow2_be32_store(image + QCOW2_AT_MAGIC, QCOW2_MAGIC);
-    qcow2_be32_store(image + QCOW2_AT_VERSION, 3);
-    qcow2_be32_store(image + QCOW2_AT_CLUSTER_BITS, 16);
-    qcow2_be64_store(image + QCOW2_AT_SIZE, DISK);
-    qcow2_be32_store(image + QCOW2_AT_L1_SIZE, 1);
-    qcow2_be64_store(image + QCOW2_AT_L1_OFFSET, 3 * CLUSTER);
-    qcow2_be64_store(image + QCOW2_AT_REFTABLE_OFFSET, CLUSTER);
-    qcow2_be32_store(image + QCOW2_AT_REFTABLE_CLUSTERS, 1);
-    qcow2_be32_store(image + QCOW2_AT_REFCOUNT_ORDER, 4);
-    qcow2_be32_store(image + QCOW2_AT_HEADER_LENGTH, QCOW2_V3_HEADER);
-    qcow2_be64_store(image + CLUSTER, 2 * CLUSTER);
+    kiln_be32_store(image + QCOW2_AT_MAGIC, QCOW2_MAGIC);
+    kiln_be32_store(image + QCOW2_AT_VERSION, 3);
+    kiln_be32_store(image + QCOW2_AT_CLUSTER_BITS, 16);
+    kiln_be64_store(image + QCOW2_AT_SIZE, DISK);
+    kiln_be32_store(image + QCOW2_AT_L1_SIZE, 1);
+    kiln_be64_store(image + QCOW2_AT_L1_OFFSET, 3 * CLUSTER);
+    kiln_be64_store(image + QCOW2_AT_REFTABLE_OFFSET, CLUSTER);
+    kiln_be32_store(image + QCOW2_AT_REFTABLE_CLUSTERS, 1);
+    kiln_be32_store(image + QCOW2_AT_REFCOUNT_ORDER, 4);
+    kiln_be32_store(image + QCOW2_AT_HEADER_LENGTH, QCOW2_V3_HEADER);
+    kiln_be64_store(image + CLUSTER, 2 * CLUSTER);
     for (unsigned i = 0; i < 4; i++)
-        qcow2_be16_store(image + 2 * CLUSTER + 2 * (size_t)i, 1);
+        kiln_be16_store(image + 2 * CLUSTER + 2 * (size_t)i, 1);
     ck_assert_int_eq(kiln_write_full(fd, image, 4 * CLUSTER, 0), 0);
     return fd;
 }
@@ -360,7 +360,7 @@ poke(int fd, uint64_t at, uint64_t value)
 {
     uint8_t bytes[8];
 
-    qcow2_be64_store(bytes, value);
+    kiln_be64_store(bytes, value);
     ck_assert_int_eq(kiln_write_full(fd, bytes, sizeof bytes, (off_t)at), 0);
 }
 
