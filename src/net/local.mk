@@ -11,5 +11,4 @@ libkiln_net_a_SOURCES = \
 	%D%/pcap.c %D%/pcap.h \
 	%D%/shaper.c %D%/shaper.h \
 	%D%/stream.c %D%/stream.h \
-	%D%/tap.c %D%/tap.h \
-	%D%/tc.c %D%/tc.h
+	%D%/tap.c %D%/tap.h

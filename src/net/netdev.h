@@ -172,7 +172,7 @@ gboolean kiln_netdev_link(const KilnNetdev *netdev);
  * @receive: (nullable): of what the guest receives ("inbound" to libvirt)
  * @send: (nullable): of what it sends ("outbound")
  *
- * Limits by token buckets here: for backends that no tc(8) serves.  Main thread, also while queues
+ * Limits by token buckets, in this process.  Main thread, also while queues
  * run.
  */
 void kiln_netdev_set_limits(KilnNetdev *netdev, const KilnNetdevLimit *receive,

@@ -7,7 +7,6 @@
 #include "base/fd.h"
 #include "net/bridge-helper.h"
 #include "net/tap.h"
-#include "net/tc.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -211,25 +210,6 @@ START_TEST(a_helper_passes_a_tap_over_a_socket)
 }
 END_TEST
 
-START_TEST(the_kernel_limits_by_tc)
-{
-    const KilnNetdevLimit receive = { .average = 1000, .peak = 5000, .burst = 1024 };
-    const KilnNetdevLimit send = { .average = 128, .burst = 256 };
-    const KilnTapOptions options = { .id = "net0" };
-    g_autoptr(GError) error = NULL;
-    g_autoptr(KilnNetdev) netdev = kiln_tap_open(&options, &error);
-
-    kiln_assert_no_error(error);
-    if (!kiln_tc_limit("vnet0", &receive, &send, &error)) {
-        kiln_assert_error_has(error, "tc"); /* not installed, or a kernel without its disciplines */
-        return;
-    }
-    ck_assert_int_eq(system("tc class show dev vnet0 | grep -q 'rate 8192Kbit ceil 40960Kbit'"), 0);
-    ck_assert_int_eq(
-        system("tc filter show dev vnet0 ingress | grep -q 'rate 1048576bit\\|1048Kbit'"), 0);
-}
-END_TEST
-
 START_TEST(what_is_wrong_is_named)
 {
     KilnTapOptions options = { .id = "net0", .name = "has space" };
@@ -267,7 +247,6 @@ tap_suite(void)
     tcase_add_test(test, a_macvtap_lives_as_long_as_its_backend);
     tcase_add_test(test, scripts_are_run_before_and_after);
     tcase_add_test(test, a_helper_passes_a_tap_over_a_socket);
-    tcase_add_test(test, the_kernel_limits_by_tc);
     tcase_add_test(test, what_is_wrong_is_named);
     return suite;
 }
