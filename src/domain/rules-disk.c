@@ -50,13 +50,8 @@ disk_iothread(const KilnDomain *domain, const KilnXmlNode *node)
     if (text == NULL)
         return NULL;
     number = g_ascii_strtoull(text, NULL, 10);
-    for (guint i = 0; i < domain->iothreads.list->len; i++) {
-        const KilnIothread *thread = g_ptr_array_index(domain->iothreads.list, i);
-
-        if (thread->id.set && thread->id.value == number)
-            return NULL;
-    }
-    return number <= domain->iothreads.count.value ? NULL : "there is no <iothread> of that number";
+    return kiln_iothreads_has(&domain->iothreads, number) ? NULL
+                                                          : "there is no <iothread> of that number";
 }
 
 static const char *

@@ -115,3 +115,20 @@ static const KilnField iothreads_fields[] = {
     KILN_FIELD_END,
 };
 const KilnStruct kiln_iothreads_struct = { sizeof(KilnIothreads), iothreads_fields, NULL };
+
+gboolean
+kiln_iothreads_has(const KilnIothreads *threads, guint64 id)
+{
+    guint n_named = threads->list->len;
+    guint64 others = threads->count.value > n_named ? threads->count.value - n_named : 0;
+    guint64 below = 0; /* named ones, whose numbers the others do not get */
+
+    for (guint i = 0; i < n_named; i++) {
+        const KilnIothread *thread = g_ptr_array_index(threads->list, i);
+
+        if (thread->id.value == id)
+            return TRUE;
+        below += thread->id.value < id;
+    }
+    return id > below && id - below <= others;
+}

@@ -68,4 +68,12 @@ extern const KilnStruct kiln_cputune_struct;
 extern const KilnStruct kiln_blkiotune_struct;
 extern const KilnStruct kiln_iothreads_struct;
 
+/**
+ * kiln_iothreads_has:
+ *
+ * Returns: whether there is an I/O thread @id: one that <iothreadids> names, or one of those that
+ *   <iothreads> counts besides, which get the lowest numbers that are free, as in libvirt.
+ */
+gboolean kiln_iothreads_has(const KilnIothreads *threads, guint64 id);
+
 #endif
