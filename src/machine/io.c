@@ -90,6 +90,10 @@ kiln_io_threads_get(KilnIoThreads *threads, guint id, KilnUringEngine engine,
     *context = kiln_loop_thread_context(thread->thread);
     if (*ring == NULL)
         *ring = kiln_uring_open(*context, RING_ENTRIES, engine, error);
+    if (*ring != NULL && engine == KILN_URING_NATIVE && !kiln_uring_is_native(*ring))
+        return kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
+                              "io_uring is not to be had here, so another disk of this I/O thread "
+                              "is served by threads; say io='threads'");
     *uring = *ring;
     return *uring != NULL;
 }
