@@ -331,13 +331,13 @@ def refusals():
     tpm = "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>"
     away = ["mv /usr/bin/{0} /usr/bin/{0}.away", "mv /usr/bin/{0}.away /usr/bin/{0}"]
 
-    yield "passt missing", passt, [text.format("passt") for text in away], r"net0: .*passt.*not installed"
-    yield "bridge missing", bridge.format("nobridge"), None, r"net0: .*nobridge.*does not exist"
-    yield "bridge that is none", bridge.format("uplink"), None, r"net0: .*'uplink' is not a bridge"
-    yield "bridge not allowed", bridge.format("br1"), ["ip link add br1 type bridge", "ip link del br1"], r"net0: .*br1"
+    yield "passt missing", passt, [text.format("passt") for text in away], r"'net0': .*passt.*not installed"
+    yield "bridge missing", bridge.format("nobridge"), None, r"'net0': .*nobridge.*does not exist"
+    yield "bridge that is none", bridge.format("uplink"), None, r"'net0': .*'uplink' is not a bridge"
+    yield "bridge not allowed", bridge.format("br1"), ["ip link add br1 type bridge", "ip link del br1"], r"'net0': .*br1"
     yield ("tap not allowed", tap.format("taproot"), ["ip tuntap add taproot mode tap user root", "ip link del taproot"],
-           r"net0: .*taproot.*")
-    yield "tap missing", tap.format("notap"), None, r"net0: .*notap.*"
+           r"'net0': .*taproot.*")
+    yield "tap missing", tap.format("notap"), None, r"'net0': .*notap.*"
     yield ("virtiofsd missing", folder.replace("@NAME@", "share"),
            ["mv /usr/lib/qemu/virtiofsd /usr/lib/qemu/away", "mv /usr/lib/qemu/away /usr/lib/qemu/virtiofsd"],
            r"'shared': .*virtiofsd.*not installed")
