@@ -1,0 +1,1 @@
+# virtkilnd itself: command line, configuration, sockets.

@@ -1,0 +1,27 @@
+noinst_LIBRARIES += libkiln-rpc.a libkiln-protocol.a
+libkiln_rpc_a_CFLAGS = $(AM_DRIVER_CFLAGS)
+libkiln_rpc_a_SOURCES = \
+	%D%/call.h \
+	%D%/client.h \
+	%D%/events.h \
+	%D%/params.h \
+	%D%/procedure.h \
+	%D%/server.h
+
+# The codecs, generated: their code is as it comes.
+EXTRA_DIST += %D%/protocol.x
+protocol_glue = %D%/protocol.c %D%/protocol.h
+BUILT_SOURCES += $(protocol_glue)
+CLEANFILES += $(protocol_glue)
+nodist_libkiln_protocol_a_SOURCES = $(protocol_glue)
+libkiln_protocol_a_SOURCES =
+libkiln_protocol_a_CFLAGS = $(AM_DRIVER_CFLAGS) -Wno-error -w
+
+# It writes what it includes as it is asked: from the folder.
+%D%/protocol.h: %D%/protocol.x
+	$(AM_V_GEN)$(MKDIR_P) %D% && rm -f $@ && \
+		(cd $(srcdir)/%D% && $(RPCGEN) -h protocol.x) >$@.new && mv $@.new $@
+%D%/protocol.c: %D%/protocol.x
+	$(AM_V_GEN)$(MKDIR_P) %D% && rm -f $@ && \
+		(cd $(srcdir)/%D% && $(RPCGEN) -c protocol.x) >$@.new && mv $@.new $@
+%D%/libkiln_protocol_a-protocol.$(OBJEXT): $(protocol_glue)

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The sockets of the daemon: who may connect, how many, and what they may call.  Main thread. */
+#ifndef KILN_RPC_SERVER_H
+#define KILN_RPC_SERVER_H
+
+#include "rpc/procedure.h"
+
+typedef struct KilnServer KilnServer;
+
+typedef enum {
+    KILN_AUTH_NONE,
+    KILN_AUTH_POLKIT,
+} KilnAuth;
+
+/* The limits, by libvirt's names in virtkilnd.conf. */
+typedef struct {
+    guint max_clients;           /* 5000 */
+    guint max_anonymous_clients; /* 20: not authenticated yet */
+    guint max_client_requests;   /* 5: under way at a time; more wait in the socket */
+    guint keepalive_interval;    /* seconds; 0: the server asks nobody */
+    guint keepalive_count;
+    gsize max_queued_bytes;  /* what may wait for a client that does not read */
+    guint handshake_seconds; /* a client that has not opened by then is closed */
+} KilnServerLimits;
+
+/**
+ * KilnServerOptions:
+ * @tables: NULL-terminated
+ * @driver: what kiln_call_driver() gives
+ * @name: of the connections: "KILN" and the like are ops' affair
+ */
+typedef struct {
+    const KilnProcedureTable *const *tables;
+    KilnServerLimits limits;
+    gpointer driver;
+} KilnServerOptions;
+
+KilnServer *kiln_server_new(const KilnServerOptions *options);
+void kiln_server_free(KilnServer *server);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KilnServer, kiln_server_free)
+
+/**
+ * kiln_server_listen:
+ * @fd: a listening unix socket, taken over (made by the daemon, or from systemd)
+ * @read_only: of all its connections
+ */
+void kiln_server_listen(KilnServer *server, int fd, gboolean read_only, KilnAuth auth);
+
+/* How many are connected; and what is told when that changes (for --timeout). */
+guint kiln_server_n_clients(const KilnServer *server);
+void kiln_server_on_clients(KilnServer *server, void (*changed)(KilnServer *server, gpointer data),
+                            gpointer data);
+
+/**
+ * kiln_server_foreach:
+ * Calls @visit for each client that is open.
+ */
+void kiln_server_foreach(KilnServer *server, void (*visit)(KilnClient *client, gpointer data),
+                         gpointer data);
+
+#endif
