@@ -18,6 +18,19 @@ typedef struct {
 /* The tables of driver/ops, NULL-terminated. */
 extern const KilnProcedureTable *const kiln_ops_tables[];
 
+/**
+ * kiln_ops_open:
+ * @driver: the KilnDriver
+ * @name: (nullable): of CONNECT_OPEN
+ *
+ * For KilnServerOptions.open.  kiln:///system or kiln:///session, whichever this daemon is; the
+ * same of any other scheme, since such a client named our socket itself; nothing at all.
+ *
+ * Returns: TRUE if there is such a connection; else FALSE with VIR_ERR_NO_CONNECT or
+ *   VIR_ERR_INTERNAL_ERROR.
+ */
+gboolean kiln_ops_open(gpointer driver, const char *name, GError **error);
+
 /* From now on, what happens to domains goes to the clients that asked (ops/events.c). */
 void kiln_ops_watch(KilnDriver *driver);
 
@@ -42,6 +55,10 @@ void kiln_ops_fill_domain(remote_nonnull_domain *about, const KilnGuest *guest);
 
 /* FALSE after ending the call with VIR_ERR_INVALID_ARG, if @flags has any but those of @known. */
 gboolean kiln_ops_check_flags(KilnCall *call, unsigned flags, unsigned known);
+
+/* FALSE after ending the call with VIR_ERR_INVALID_ARG, if @flags has both @one and @other. */
+gboolean kiln_ops_exclusive_flags(KilnCall *call, unsigned flags, unsigned one,
+                                  const char *one_name, unsigned other, const char *other_name);
 
 /* A KilnGuestDone whose data is a KilnCall: ends it, without an answer's content or as failed. */
 void kiln_ops_done(KilnGuest *guest, const GError *error, gpointer call);

@@ -27,12 +27,14 @@ typedef struct {
  * KilnServerOptions:
  * @tables: NULL-terminated
  * @driver: what kiln_call_driver() gives
- * @name: of the connections: "KILN" and the like are ops' affair
+ * @open: asked at CONNECT_OPEN, which the server itself answers: whether there is such a connection
+ *   (@name: (nullable), of the arguments), else FALSE with a KILN_VIR_ERROR: kiln_ops_open()
  */
 typedef struct {
     const KilnProcedureTable *const *tables;
     KilnServerLimits limits;
     gpointer driver;
+    gboolean (*open)(gpointer driver, const char *name, GError **error);
 } KilnServerOptions;
 
 KilnServer *kiln_server_new(const KilnServerOptions *options);
