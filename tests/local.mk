@@ -58,6 +58,7 @@ include tests/schema/local.mk
 include tests/resolve/local.mk
 include tests/sandbox/local.mk
 include tests/cli/local.mk
+include tests/driver/devices.mk
 include tests/style/local.mk
 include tests/fuzz/local.mk
 include tests/testbed/local.mk

@@ -4,6 +4,7 @@ libkiln_rpc_a_SOURCES = \
 	%D%/call.h \
 	%D%/client.h \
 	%D%/events.h \
+	%D%/params.c \
 	%D%/params.h \
 	%D%/procedure.h \
 	%D%/server.h

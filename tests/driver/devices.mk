@@ -1,0 +1,8 @@
+# Unit tests of the driver: typed parameters, statistics, tuning, devices.
+driver_devices_tests = tests/driver/rpc-params-test
+check_PROGRAMS += $(driver_devices_tests)
+TESTS += $(driver_devices_tests)
+tests_driver_rpc_params_test_SOURCES = tests/driver/rpc-params-test.c
+tests_driver_rpc_params_test_CFLAGS = $(AM_DRIVER_CFLAGS) $(CHECK_CFLAGS)
+tests_driver_rpc_params_test_LDADD = libkiln-test.a libkiln-rpc.a libkiln-protocol.a libkiln-error.a \
+	libkiln-base.a $(CHECK_LIBS) $(TIRPC_LIBS) $(KILN_LIBS)
