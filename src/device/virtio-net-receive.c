@@ -331,6 +331,7 @@ deliver_all(NetPair *pair)
 static gboolean
 starve(NetPair *pair)
 {
+    kiln_virtqueue_flush(pair->rx);
     pair->starved = !kiln_virtqueue_set_notify(pair->rx, TRUE);
     if (!pair->starved)
         (void)kiln_virtqueue_set_notify(pair->rx, FALSE);
@@ -359,6 +360,7 @@ receive_batch(NetPair *pair)
     receiver->n_got = (unsigned)got;
     if (!deliver_all(pair))
         return starve(pair);
+    kiln_virtqueue_flush(pair->rx); /* the driver works on these, and gives buffers, meanwhile */
     if (got == n_slots)
         pair->batch = MIN(pair->batch * 2, NET_SLOTS);
     else

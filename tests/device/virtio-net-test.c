@@ -481,6 +481,74 @@ START_TEST(a_header_may_lie_across_small_buffers)
 }
 END_TEST
 
+/* A backend with packets that come in batches; notes what the driver has seen of those before. */
+typedef struct {
+    KilnNetdev netdev;
+    KilnDriver *driver;
+    unsigned left;
+    unsigned given;
+    unsigned seen;
+    unsigned n_calls;
+    unsigned max_behind;
+} Bursts;
+
+static int
+bursts_receive(KilnNetdev *netdev, unsigned queue G_GNUC_UNUSED, KilnNetPacket *packets, unsigned n)
+{
+    Bursts *bursts = (Bursts *)netdev;
+
+    while (kiln_driver_take_used(bursts->driver, RX, NULL, NULL))
+        bursts->seen++;
+    bursts->max_behind = MAX(bursts->max_behind, bursts->given - bursts->seen);
+    bursts->n_calls++;
+    n = MIN(n, bursts->left);
+    for (unsigned i = 0; i < n; i++) {
+        memset(packets[i].iov[0].iov_base, 0, HEADER);
+        memset((uint8_t *)packets[i].iov[0].iov_base + HEADER, 0xff, 60);
+        packets[i].length = HEADER + 60;
+    }
+    bursts->given += n;
+    bursts->left -= n;
+    return (int)n;
+}
+
+static void
+bursts_free(KilnNetdev *netdev)
+{
+    g_free(netdev);
+}
+
+START_TEST(a_batch_is_the_drivers_before_the_next_is_received)
+{
+    static const KilnNetdevOps ops = { .name = "bursts",
+                                       .receive = bursts_receive,
+                                       .free = bursts_free };
+    Bursts *bursts = g_new0(Bursts, 1);
+    g_autoptr(KilnBoard) board = kiln_board_new();
+    g_autoptr(KilnMemory) memory = kiln_memory_new_plain(16 << 20);
+    KilnVirtioNetOptions options = { .id = "net0", .memory = memory, .netdev = &bursts->netdev };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(KilnDriver) driver = NULL;
+
+    kiln_netdev_init(&bursts->netdev, &ops, "net0", 1);
+    memcpy(options.mac, mac, sizeof mac);
+    driver = kiln_driver_new(board, memory, kiln_virtio_net_new(&options, &error));
+    bursts->driver = driver;
+    kiln_driver_start(driver, KILN_DRIVER_SPLIT);
+    for (unsigned i = 0; i < 200; i++) {
+        KilnDriverBuffer in = kiln_driver_alloc(driver, 256);
+
+        ck_assert_int_ge(kiln_driver_add(driver, RX, NULL, 0, &in, 1), 0);
+    }
+    bursts->left = 150;
+    kiln_driver_kick_always(driver, RX);
+    kiln_driver_settle(driver);
+    ck_assert_uint_eq(bursts->given, 150);
+    ck_assert_uint_ge(bursts->n_calls, 3);
+    ck_assert_uint_eq(bursts->max_behind, 0);
+}
+END_TEST
+
 START_TEST(a_driver_without_buffers_is_waited_for)
 {
     KilnDriverBuffer buffers[256];
@@ -934,6 +1002,7 @@ virtio_net_suite(void)
     tcase_add_test(receiving, a_packet_that_no_ring_can_hold_is_dropped);
     tcase_add_test(receiving, without_mergeable_buffers_a_packet_has_one);
     tcase_add_test(receiving, a_header_may_lie_across_small_buffers);
+    tcase_add_test(receiving, a_batch_is_the_drivers_before_the_next_is_received);
     tcase_add_test(receiving, a_driver_without_buffers_is_waited_for);
     tcase_add_test(receiving, flags_are_only_for_who_understands_them);
     tcase_add_test(control, filters_do_what_the_driver_says);
