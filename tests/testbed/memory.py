@@ -9,7 +9,7 @@ from system import System, does, on_host, powers_off, starts
 from systems import resident
 
 BOOT, PLUGGABLE, FILE = 256, 512, 64  # MiB
-PATIENCE = 120
+PATIENCE = 300
 
 # <memory> counts its devices, as libvirt's does.
 HEAD = f"<maxMemory slots='4' unit='MiB'>{BOOT + PLUGGABLE + FILE}</maxMemory>"

@@ -7,7 +7,7 @@ import time
 
 import system
 import vmm
-from system import System, does, powers_off, starts
+from system import System, does, in_time, powers_off, starts
 
 NAME = "0000:00:10.0"
 FUNCTION = f"/sys/bus/pci/devices/{NAME}"
@@ -153,8 +153,9 @@ def scenarios():
         ("reboots", reboots),
         ("reads it again", MOUNTS),
         ("unbinds and binds the driver", does(
-            f"umount {MOUNT} && f=$(basename $(readlink -f /sys/class/nvme/nvme0/device)) && cd /sys/bus/pci/drivers/nvme && "
-            f"echo $f >unbind && echo $f >bind && sleep 2 && ls /dev/nvme0n1 && cd / && mount /dev/nvme0n1 {MOUNT}")),
+            f"umount {MOUNT} && f=$(basename $(readlink -f /sys/class/nvme/nvme0/device)) && "
+            "echo $f >/sys/bus/pci/drivers/nvme/unbind && echo $f >/sys/bus/pci/drivers/nvme/bind")),
+        ("has it again", in_time(does(f"mount /dev/nvme0n1 {MOUNT}"))),
         ("powers off", powers_off),
         ("gives it back", reads_back),
         ("is refused while the host uses it", refused("has the driver 'nvme', not vfio-pci", prepare=lambda: bind("nvme"))),

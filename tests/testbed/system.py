@@ -4,6 +4,7 @@ import dataclasses
 import os
 import re
 import subprocess
+import time
 import uuid
 from xml.sax.saxutils import escape, quoteattr
 
@@ -148,6 +149,19 @@ def does(command, pattern=None, patience=PATIENCE):
         return None
 
     return step
+
+
+def in_time(step, patience=120):
+    """A step: @step, as often as it takes until it has no complaint.  For what comes about by itself,
+    when nobody can say how soon on a machine that others use too."""
+
+    def again(running):
+        end = time.monotonic() + patience
+        while (complaint := step(running)) is not None and time.monotonic() < end:
+            time.sleep(0.5)
+        return complaint
+
+    return again
 
 
 def on_host(*command, pattern=None):

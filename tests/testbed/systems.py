@@ -11,7 +11,7 @@ import time
 
 import system
 import vmm
-from system import System, does, on_host, powers_off, starts
+from system import System, does, in_time, on_host, powers_off, starts
 
 AGENT = """
     <channel type='unix'>
@@ -58,7 +58,7 @@ class Server(System):
 
 def agent_answers(running):
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(60)
+        connection.settimeout(240)
         connection.connect(getattr(running, "agent", f"{running.directory}/agent"))
         file = connection.makefile("rw")
         for request, wanted in (({"execute": "guest-ping"}, {}), ({"execute": "guest-get-host-name"}, None)):
@@ -72,7 +72,7 @@ def agent_answers(running):
 
 def console_answers(running):
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(60)
+        connection.settimeout(240)
         connection.connect(f"{running.directory}/console")
         connection.sendall(b"echo over $((6 * 7)) hvc\n")
         text = b""
@@ -87,7 +87,7 @@ def console_answers(running):
 def host_listens(family, address, serve):
     """Runs @serve(connection) on the host for one connection, in a thread."""
     listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.settimeout(120)
+    listener.settimeout(240)
     listener.bind(address)
     listener.listen()
 
@@ -206,21 +206,31 @@ def image_is_clean(file):
     return on_host("qemu-img", "check", "-q", f"@DIR@/{file}")
 
 
+def iperf_server(*options):
+    """A server on the host, when it listens."""
+    process = vmm.as_user(["iperf3", "-s", "-p", "5201", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 60
+    # Asked of the kernel: a connection would be the one that it waits for.
+    while subprocess.run(["ss", "-Hltn", "sport = :5201"], capture_output=True, check=True).stdout == b"":
+        if process.poll() is not None or time.monotonic() > end:
+            process.kill()
+            process.wait()
+            raise vmm.Failure("iperf3 does not listen")
+        time.sleep(0.1)
+    return process
+
+
 def iperf_both_ways(server, minimum=1):
     """iperf3 from the guest to a server on the host, and back."""
 
     def step(running):
-        with vmm.as_user(["iperf3", "-s", "-1", "-p", "5201"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as one:
-            time.sleep(1)
-            complaint = does(f"iperf3 -c {server} -t 3 -f m 2>&1", r"receiver")(running)
-            one.kill()
-        if complaint is not None:
-            return complaint
-        with vmm.as_user(["iperf3", "-s", "-1", "-p", "5201"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as one:
-            time.sleep(1)
-            complaint = does(f"iperf3 -c {server} -R -t 3 -f m 2>&1", r"receiver")(running)
-            one.kill()
-        return complaint
+        for way in ("", "-R "):
+            with iperf_server("-1") as one:
+                complaint = does(f"iperf3 -c {server} {way}-t 3 -f m 2>&1", r"receiver")(running)
+                one.kill()
+            if complaint is not None:
+                return complaint
+        return None
 
     return step
 
@@ -263,20 +273,14 @@ def forwarded_port_answers(running):
                      "ip -4 -br addr | grep -q 192.0.2. && break; sleep 1; done; ip -4 -br addr", r"192\.0\.2\.2/")(running)
     if complaint is not None:
         return complaint
-    running.shell("(timeout 90 python3 -c 'import socket; c, _ = socket.create_server((\"\", 22)).accept(); "
-                  "c.sendall(c.recv(100).upper())' >/dev/null 2>&1 &); sleep 2")
-    end = time.monotonic() + 60
-    while True:
-        try:
-            with socket.create_connection(("127.0.0.1", 2222), 30) as connection:
-                connection.settimeout(60)
-                connection.sendall(b"knock")
-                answer = connection.recv(100)
-            return None if answer == b"KNOCK" else f"the guest's port answers {answer}"
-        except ConnectionError:  # nobody listens in the guest yet
-            if time.monotonic() > end:
-                raise
-            time.sleep(1)
+    running.shell("(timeout 300 python3 -c 'import socket; c, _ = socket.create_server((\"\", 22)).accept(); "
+                  "c.sendall(c.recv(100).upper())' >/dev/null 2>&1 &); "
+                  "for i in $(seq 60); do ss -Hltn sport = :22 | grep -q . && break; sleep 1; done")
+    with socket.create_connection(("127.0.0.1", 2222), 60) as connection:
+        connection.settimeout(240)
+        connection.sendall(b"knock")
+        answer = connection.recv(100)
+    return None if answer == b"KNOCK" else f"the guest's port answers {answer}"
 
 
 def balloon_is_inflated(running):
@@ -329,7 +333,9 @@ SERVER_DEVICES = (
 
 def address(index, text):
     """Gives the guest's @index-th interface an address."""
-    return does(f"d={interface(index)}; ip addr add {text} dev $d && ip link set $d up && sleep 2 && ip -br addr show $d")
+    up = does(f"d={interface(index)}; ip addr replace {text} dev $d && ip link set $d up")
+    carries = in_time(does(f"ip -br addr show {interface(index)}", rf"\sUP\s+.*{re.escape(text)}"))
+    return lambda running: up(running) or carries(running)
 
 
 def systems():
@@ -380,6 +386,11 @@ def systems():
 
 def cable(running):
     running.kiln("link", "net0", "down")
-    complaint = does(f"sleep 1; cat /sys/class/net/{interface(1)}/carrier", r"^0$")(running)
+    complaint = carrier(0)(running)
     running.kiln("link", "net0", "up")
-    return complaint or does(f"sleep 1; cat /sys/class/net/{interface(1)}/carrier", r"^1$")(running)
+    return complaint or carrier(1)(running)
+
+
+def carrier(wanted):
+    """A step: the first interface's link is up, or down."""
+    return in_time(does(f"cat /sys/class/net/{interface(1)}/carrier", rf"^{wanted}$"))

@@ -151,7 +151,7 @@ class Kiln(Running):
         return ["kiln", "run", path]
 
     @staticmethod
-    def cli(*arguments, patience=30):
+    def cli(*arguments, patience=120):
         """Runs `kiln ARGUMENTS...` and returns its status and its output."""
         with as_user(
             ["kiln", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
