@@ -10,7 +10,8 @@
 
 enum {
     ENTRIES = 64,
-    FEW = 2, /* for so many packets a system call each costs no more */
+    REGISTERED = 0, /* the descriptor's number in the ring */
+    FEW = 2,        /* for so many packets a system call each costs no more */
 };
 
 struct KilnPacketRing {
@@ -24,20 +25,24 @@ static const uint8_t allowed[] = { IORING_OP_READ, IORING_OP_WRITE, IORING_OP_RE
                                    IORING_OP_WRITEV };
 
 /*
- * Reads and writes, which the sandbox allows by system calls too, and nothing else.  The descriptor
- * is not registered: the ring would hold it for a while after the process has ended, and the tap's
- * name with it.
+ * Reads and writes of the one descriptor, which the sandbox allows by system calls too, and nothing
+ * else.  It is registered, which saves a tenth of a small packet's time.  The ring of a process
+ * that was killed holds it for up to half a second more, and a tap's name with it: see tap.c.
  */
 static int
 restrict_ring(struct io_uring *ring)
 {
-    struct io_uring_restriction rules[G_N_ELEMENTS(allowed)] = { 0 };
+    struct io_uring_restriction rules[G_N_ELEMENTS(allowed) + 2] = { 0 };
     unsigned n = 0;
 
     for (; n < G_N_ELEMENTS(allowed); n++) {
         rules[n].opcode = IORING_RESTRICTION_SQE_OP;
         rules[n].sqe_op = allowed[n];
     }
+    rules[n].opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED;
+    rules[n++].sqe_flags = IOSQE_FIXED_FILE;
+    rules[n].opcode = IORING_RESTRICTION_REGISTER_OP;
+    rules[n++].register_op = IORING_UNREGISTER_FILES;
     return io_uring_register_restrictions(ring, rules, n);
 }
 
@@ -58,7 +63,8 @@ kiln_packet_ring_new(int fd)
         g_free(ring);
         return NULL;
     }
-    if (restrict_ring(&ring->ring) < 0 || io_uring_enable_rings(&ring->ring) < 0) {
+    if (io_uring_register_files(&ring->ring, &fd, 1) < 0 || restrict_ring(&ring->ring) < 0 ||
+        io_uring_enable_rings(&ring->ring) < 0) {
         kiln_packet_ring_free(ring);
         return NULL;
     }
@@ -70,6 +76,7 @@ kiln_packet_ring_free(KilnPacketRing *ring)
 {
     if (ring == NULL)
         return;
+    (void)io_uring_unregister_files(&ring->ring); /* now, not when the kernel comes to it */
     io_uring_queue_exit(&ring->ring);
     g_free(ring);
 }
@@ -82,13 +89,14 @@ prepare(KilnPacketRing *ring, const KilnNetPacket *packet, unsigned index, gbool
     const struct iovec *iov = packet->iov;
 
     if (packet->n_iov == 1)
-        io_uring_prep_rw(writing ? IORING_OP_WRITE : IORING_OP_READ, sqe, ring->fd, iov->iov_base,
+        io_uring_prep_rw(writing ? IORING_OP_WRITE : IORING_OP_READ, sqe, REGISTERED, iov->iov_base,
                          (unsigned)iov->iov_len, 0);
     else
-        io_uring_prep_rw(writing ? IORING_OP_WRITEV : IORING_OP_READV, sqe, ring->fd, iov,
+        io_uring_prep_rw(writing ? IORING_OP_WRITEV : IORING_OP_READV, sqe, REGISTERED, iov,
                          packet->n_iov, 0);
     if (!writing)
         sqe->rw_flags = RWF_NOWAIT; /* O_NONBLOCK alone has the ring wait by poll(2) */
+    sqe->flags = IOSQE_FIXED_FILE;
     sqe->user_data = index;
 }
 

@@ -24,7 +24,13 @@
 #define TUN_F_USO6 0x40
 #endif
 
-enum { SCRIPT_MS = 30000 };
+enum {
+    SCRIPT_MS = 30000,
+    /* Who was killed leaves its tap to the kernel, which closes it when it has taken its io_uring
+     * apart: in 30 ms, or in 400 on a busy machine. */
+    BUSY_TRIES = 30,
+    BUSY_WAIT_US = 50000,
+};
 
 typedef struct {
     KilnNetdev netdev;
@@ -175,6 +181,17 @@ open_device(const char *device, GError **error)
     return fd;
 }
 
+static int
+set_interface(int fd, struct ifreq *ifr)
+{
+    for (unsigned i = 0; ioctl(fd, TUNSETIFF, ifr) < 0; i++) {
+        if (errno != EBUSY || i == BUSY_TRIES)
+            return -1;
+        g_usleep(BUSY_WAIT_US);
+    }
+    return 0;
+}
+
 /* One more queue of the tap @name, which is made by the first; it gets the name that came of it. */
 static KilnFd
 open_queue(const KilnTapOptions *options, short flags, char name[IFNAMSIZ], GError **error)
@@ -188,7 +205,7 @@ open_queue(const KilnTapOptions *options, short flags, char name[IFNAMSIZ], GErr
     if (fd < 0)
         return -1;
     g_strlcpy(ifr.ifr_name, name, IFNAMSIZ);
-    if (ioctl(fd, TUNSETIFF, &ifr) == 0) {
+    if (set_interface(fd, &ifr) == 0) {
         memcpy(name, ifr.ifr_name, IFNAMSIZ);
         return kiln_fd_steal(&fd);
     }

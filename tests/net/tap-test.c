@@ -13,10 +13,12 @@
 #include <fcntl.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const uint8_t mac[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
@@ -78,6 +80,82 @@ START_TEST(a_tap_carries_frames_both_ways)
     kiln_netdev_statistics(netdev, &count);
     ck_assert_uint_ge(count.tx_packets, 1);
     ck_assert_uint_ge(count.rx_bytes, 100);
+}
+END_TEST
+
+START_TEST(a_batch_goes_both_ways_in_its_order)
+{
+    enum { N = 8, LENGTH = KILN_NETDEV_HEADER + 60 };
+    const KilnTapOptions options = { .id = "net0" };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(KilnNetdev) netdev = kiln_tap_open(&options, &error);
+    g_auto(KilnFd) host = -1;
+    static uint8_t bytes[N][2048];
+    struct iovec iov[N];
+    KilnNetPacket packets[N];
+    uint8_t other[2048];
+    unsigned seen = 0;
+
+    kiln_assert_no_error(error);
+    host = listen_on(netdev->host_name);
+    for (unsigned i = 0; i < N; i++) {
+        memset(bytes[i], 0, sizeof bytes[i]);
+        memset(bytes[i] + KILN_NETDEV_HEADER, 0xff, 6);
+        memcpy(bytes[i] + KILN_NETDEV_HEADER + 6, mac, 6);
+        bytes[i][KILN_NETDEV_HEADER + 12] = 0x88;
+        bytes[i][KILN_NETDEV_HEADER + 13] = 0xb5;
+        bytes[i][LENGTH - 1] = (uint8_t)(i + 1);
+        iov[i] = (struct iovec){ bytes[i], LENGTH };
+        packets[i] = (KilnNetPacket){ &iov[i], 1, LENGTH };
+    }
+    ck_assert_int_eq(kiln_netdev_send(netdev, 0, packets, N), N);
+    while (seen < N) {
+        ck_assert_int_gt(recv(host, other, sizeof other, 0), 0);
+        if (other[12] == 0x88 && other[13] == 0xb5)
+            ck_assert_uint_eq(other[59], ++seen);
+    }
+    for (unsigned i = 0; i < N; i++) {
+        ck_assert_int_eq(send(host, bytes[i] + KILN_NETDEV_HEADER, 60, 0), 60);
+        iov[i].iov_len = sizeof bytes[i];
+    }
+    for (seen = 0; seen < N;) { /* the kernel says a word or two itself */
+        int n = kiln_netdev_receive(netdev, 0, packets, N);
+
+        ck_assert_int_gt(n, 0);
+        for (unsigned i = 0; i < (unsigned)n; i++)
+            if (packets[i].length == LENGTH && bytes[i][KILN_NETDEV_HEADER + 12] == 0x88)
+                ck_assert_uint_eq(bytes[i][LENGTH - 1], ++seen);
+    }
+}
+END_TEST
+
+/* The kernel takes the io_uring of a process that was killed apart in its own time. */
+START_TEST(a_tap_is_had_again_when_its_owner_was_killed)
+{
+    const KilnTapOptions options = { .id = "net0", .name = "again0" };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(KilnNetdev) netdev = NULL;
+    int pipes[2];
+    char byte;
+    pid_t child;
+
+    ck_assert_int_eq(pipe2(pipes, O_CLOEXEC), 0);
+    child = fork();
+    if (child == 0) {
+        netdev = kiln_tap_open(&options, NULL);
+        byte = netdev != NULL;
+        (void)!write(pipes[1], &byte, 1);
+        for (;;)
+            pause();
+    }
+    ck_assert_int_eq(read(pipes[0], &byte, 1), 1);
+    ck_assert_int_eq(byte, 1);
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    netdev = kiln_tap_open(&options, &error);
+    kiln_assert_no_error(error);
+    (void)close(pipes[0]);
+    (void)close(pipes[1]);
 }
 END_TEST
 
@@ -242,6 +320,8 @@ tap_suite(void)
     TCase *test = kiln_test_case(suite, "tap");
 
     tcase_add_test(test, a_tap_carries_frames_both_ways);
+    tcase_add_test(test, a_batch_goes_both_ways_in_its_order);
+    tcase_add_test(test, a_tap_is_had_again_when_its_owner_was_killed);
     tcase_add_test(test, queues_are_enabled_and_disabled);
     tcase_add_test(test, a_bridge_gets_a_port_and_gives_its_mtu);
     tcase_add_test(test, a_macvtap_lives_as_long_as_its_backend);
