@@ -152,6 +152,7 @@ bool kiln_virtqueue_split_publish(KilnVirtqueue *queue); /* whether the driver w
 bool kiln_virtqueue_split_has_work(const KilnVirtqueue *queue);
 void kiln_virtqueue_split_notify(KilnVirtqueue *queue, bool wanted);
 void kiln_virtqueue_split_arm(KilnVirtqueue *queue); /* kick for what comes next: a full barrier */
+void kiln_virtqueue_split_disarm(KilnVirtqueue *queue); /* nor for that */
 
 /* packed.c: the same. */
 int kiln_virtqueue_packed_pop(KilnVirtqueue *queue, KilnVirtqElement *element);

@@ -355,6 +355,14 @@ kiln_virtqueue_set_notify(KilnVirtqueue *queue, gboolean wanted)
     return wanted && kiln_virtqueue_has_work(queue);
 }
 
+void
+kiln_virtqueue_suppress(KilnVirtqueue *queue)
+{
+    (void)kiln_virtqueue_set_notify(queue, FALSE);
+    if (queue->started && queue->event_idx && !queue->packed)
+        kiln_virtqueue_split_disarm(queue);
+}
+
 gboolean
 kiln_virtqueue_started(const KilnVirtqueue *queue)
 {

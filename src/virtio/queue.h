@@ -105,6 +105,10 @@ gboolean kiln_virtqueue_has_work(const KilnVirtqueue *queue);
  */
 gboolean kiln_virtqueue_set_notify(KilnVirtqueue *queue, gboolean wanted);
 
+/* As kiln_virtqueue_set_notify(FALSE), for longer than until the next pop finds nothing: the driver
+ * need not kick even for the next buffer that it adds. */
+void kiln_virtqueue_suppress(KilnVirtqueue *queue);
+
 gboolean kiln_virtqueue_started(const KilnVirtqueue *queue);
 uint16_t kiln_virtqueue_size(const KilnVirtqueue *queue);
 unsigned kiln_virtqueue_index(const KilnVirtqueue *queue);

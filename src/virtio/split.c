@@ -132,6 +132,14 @@ kiln_virtqueue_split_arm(KilnVirtqueue *queue)
     (void)__atomic_exchange_n(avail_event(queue), GUINT16_TO_LE(queue->avail), __ATOMIC_SEQ_CST);
 }
 
+/* An index that the driver has passed: it comes there again after 65535 more. */
+void
+kiln_virtqueue_split_disarm(KilnVirtqueue *queue)
+{
+    __atomic_store_n(avail_event(queue), GUINT16_TO_LE((uint16_t)(queue->avail - 1)),
+                     __ATOMIC_RELAXED);
+}
+
 void
 kiln_virtqueue_split_notify(KilnVirtqueue *queue, bool wanted)
 {

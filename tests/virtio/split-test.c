@@ -316,6 +316,12 @@ START_TEST(spec_2_7_10_avail_event)
     (void)kiln_virtqueue_set_notify(rings.queue, TRUE);
     ck_assert_uint_eq(*avail_event, 5);
     ck_assert_uint_eq(rings.used->flags, 0);
+    kiln_virtqueue_suppress(rings.queue);
+    ck_assert_uint_eq(*avail_event, 4); /* which the driver has passed */
+    ck_assert_int_eq(rings_pop(&rings), 0);
+    ck_assert_uint_eq(*avail_event, 4);
+    (void)kiln_virtqueue_set_notify(rings.queue, TRUE);
+    ck_assert_uint_eq(*avail_event, 5);
 }
 END_TEST
 
