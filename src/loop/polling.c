@@ -9,6 +9,10 @@
 enum {
     FIRST_NS = 4000, /* where growing begins */
     DEFAULT_GROW = 2,
+    /* Where somebody waits for one operation, each microsecond counts: to wake up is part of the
+     * wait, and takes less if the thread has looked for its first part, since the processor does
+     * not sleep as deep.  With several, whoever does them may need the processor. */
+    PATIENCE = 2,
 };
 
 static int
@@ -40,44 +44,92 @@ poll_all(const KilnPolling *polling)
 }
 
 gboolean
-kiln_polling_run(KilnPolling *polling, gboolean (*ready)(gpointer data), gpointer data)
+kiln_polling_look(KilnPolling *polling)
 {
-    uint64_t end_ns = kiln_clock_ns() + polling->ns;
+    return polling->begun && poll_all(polling);
+}
+
+gboolean
+kiln_polling_end(KilnPolling *polling)
+{
     gboolean found = FALSE;
 
-    if (polling->ns == 0)
+    if (!polling->begun)
         return FALSE;
-    for (unsigned i = 0; i < polling->n; i++)
-        if (polling->pollers[i].begin != NULL)
-            polling->pollers[i].begin(polling->pollers[i].data);
-    while (!found && kiln_clock_ns() < end_ns) {
-        __builtin_ia32_pause();
-        found = poll_all(polling) || ready(data);
-    }
+    polling->begun = FALSE;
     for (unsigned i = 0; i < polling->n; i++)
         if (polling->pollers[i].end != NULL)
             found |= polling->pollers[i].end(polling->pollers[i].data);
     return found;
 }
 
+static void
+begin(const KilnPoller *poller)
+{
+    if (poller->begin != NULL)
+        poller->begin(poller->data);
+}
+
 void
-kiln_polling_adjust(KilnPolling *polling, uint64_t waited_ns)
+kiln_polling_begin(KilnPolling *polling, KilnPollingWait wait)
+{
+    if (polling->ns[wait] == 0)
+        return;
+    for (unsigned i = 0; i < polling->n && !polling->begun; i++)
+        begin(&polling->pollers[i]);
+    polling->begun = TRUE;
+}
+
+gboolean
+kiln_polling_run(KilnPolling *polling, KilnPollingWait wait, gboolean (*ready)(gpointer data),
+                 gpointer data)
+{
+    uint64_t end_ns;
+
+    if (polling->ns[wait] == 0)
+        return kiln_polling_end(polling);
+    end_ns = kiln_clock_ns() + polling->ns[wait];
+    kiln_polling_begin(polling, wait);
+    do {
+        if (poll_all(polling) || ready(data))
+            return TRUE;
+        __builtin_ia32_pause();
+    } while (kiln_clock_ns() < end_ns);
+    return kiln_polling_end(polling);
+}
+
+void
+kiln_polling_adjust(KilnPolling *polling, KilnPollingWait wait, uint64_t waited_ns)
 {
     uint64_t grow = polling->grow != 0 ? polling->grow : DEFAULT_GROW;
+    uint64_t *ns = &polling->ns[wait];
 
-    if (waited_ns <= polling->ns)
+    if (waited_ns <= *ns)
         return; /* just right */
-    if (waited_ns > polling->max_ns)
-        polling->ns = polling->shrink != 0 ? polling->ns / polling->shrink : 0;
+    if (waited_ns > polling->max_ns * (wait == KILN_POLLING_ONE ? PATIENCE : 1))
+        *ns = polling->shrink != 0 ? *ns / polling->shrink : 0;
     else
-        polling->ns = MIN(polling->ns == 0 ? FIRST_NS : polling->ns * grow, polling->max_ns);
+        *ns = MIN(*ns == 0 ? FIRST_NS : *ns * grow, polling->max_ns);
+}
+
+void
+kiln_polling_set(KilnPolling *polling, uint64_t max_ns, unsigned grow, unsigned shrink)
+{
+    polling->max_ns = max_ns;
+    polling->grow = grow;
+    polling->shrink = shrink;
+    for (unsigned i = 0; i < G_N_ELEMENTS(polling->ns); i++)
+        polling->ns[i] = MIN(polling->ns[i], max_ns);
 }
 
 void
 kiln_polling_add(KilnPolling *polling, const KilnPoller *poller)
 {
-    if (polling->n < KILN_MAX_POLLERS)
-        polling->pollers[polling->n++] = *poller;
+    if (polling->n == KILN_MAX_POLLERS)
+        return;
+    polling->pollers[polling->n++] = *poller;
+    if (polling->begun)
+        begin(poller);
 }
 
 void

@@ -294,7 +294,8 @@ uring_dispatch(GSource *base, GSourceFunc func, gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-/* Submits, and waits for one completion if @timeout_ms is not 0. */
+/* Submits, and waits for one completion if @timeout_ms is not 0.  Without a wait, the kernel is
+ * entered only if there is something to tell it or to be told. */
 static void
 enter(KilnUring *uring, int timeout_ms)
 {
@@ -315,34 +316,44 @@ enter(KilnUring *uring, int timeout_ms)
         (void)poll(NULL, 0, RETRY_MS); /* the kernel is out of memory */
 }
 
-/* Something is in the ring, or the kernel has something to put there. */
+/* The kernel has something to put into the ring when it is entered. */
+static gboolean
+has_task_work(const KilnUring *uring)
+{
+    return (__atomic_load_n(uring->ring.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN) != 0;
+}
+
 static gboolean
 has_completions(gpointer data)
 {
-    KilnUring *uring = data;
+    const KilnUring *uring = data;
 
-    return io_uring_cq_ready(&uring->ring) > 0 ||
-           (__atomic_load_n(uring->ring.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN) != 0;
+    return io_uring_cq_ready(&uring->ring) > 0 || has_task_work(uring);
 }
 
-/* Looks for a while, then sleeps. */
+/* Looks for a while, then sleeps.  Not all that is queued is submitted if there is something to do.
+ */
 static void
 wait(KilnUring *uring, int timeout_ms)
 {
+    KilnPollingWait kind = MIN(uring->in_flight, KILN_POLLING_MANY);
     uint64_t begin_ns;
 
     if (!kiln_polling_wanted(&uring->polling)) {
-        enter(uring, timeout_ms);
+        enter(uring, kiln_polling_end(&uring->polling) ? 0 : timeout_ms);
         return;
     }
     begin_ns = kiln_clock_ns();
-    if (uring->polling.ns > 0)
+    if (uring->polling.ns[kind] > 0)
         kiln_uring_submit(uring);
-    if (kiln_polling_run(&uring->polling, has_completions, uring))
-        (void)io_uring_get_events(&uring->ring);
-    else
+    if (!kiln_polling_run(&uring->polling, kind, has_completions, uring))
         enter(uring, timeout_ms);
-    kiln_polling_adjust(&uring->polling, kiln_clock_ns() - begin_ns);
+    else if (has_task_work(uring))
+        (void)io_uring_get_events(&uring->ring);
+    kiln_polling_adjust(&uring->polling, kind, kiln_clock_ns() - begin_ns);
+    /* When the guest hears of what is done, it shall not have to kick for its next request. */
+    if (io_uring_cq_ready(&uring->ring) >= uring->in_flight)
+        kiln_polling_begin(&uring->polling, KILN_POLLING_IDLE);
 }
 
 static KilnUring *rings[MAX_RING_FD]; /* (atomic): by descriptor, those that sleep */
@@ -368,22 +379,23 @@ sleep_in_ring(GPollFD *fds, guint n, gint timeout_ms)
     KilnUring *uring = ring_among(fds, n);
     gboolean pending;
 
-    if (uring == NULL || n > KILN_URING_MAX_ARMS) {
-        if (uring != NULL)
-            kiln_uring_submit(uring);
+    if (uring == NULL)
+        return g_poll(fds, n, timeout_ms);
+    if (n > KILN_URING_MAX_ARMS) {
+        if (kiln_polling_end(&uring->polling))
+            timeout_ms = 0;
+        kiln_uring_submit(uring);
         return g_poll(fds, n, timeout_ms);
     }
     fill_from_list(uring);
     kiln_uring_arms_update(&uring->arms, &uring->ring, fds, n);
     drain(uring);
-    pending = uring->done != NULL || kiln_uring_arms_any(&uring->arms);
-    /* Without a wait, the kernel is entered if there is something to tell it or to be told. */
+    pending = kiln_polling_look(&uring->polling);
+    pending |= uring->done != NULL || kiln_uring_arms_any(&uring->arms);
     if (!pending && timeout_ms != 0)
         wait(uring, timeout_ms);
-    else if (io_uring_sq_ready(&uring->ring) > 0)
-        enter(uring, 0);
     else
-        (void)io_uring_get_events(&uring->ring);
+        enter(uring, 0);
     drain(uring);
     return kiln_uring_arms_collect(&uring->arms, fds, n);
 }
@@ -599,10 +611,7 @@ kiln_uring_is_native(const KilnUring *uring)
 void
 kiln_uring_set_polling(KilnUring *uring, uint64_t max_ns, unsigned grow, unsigned shrink)
 {
-    uring->polling.max_ns = max_ns;
-    uring->polling.grow = grow;
-    uring->polling.shrink = shrink;
-    uring->polling.ns = MIN(uring->polling.ns, max_ns);
+    kiln_polling_set(&uring->polling, max_ns, grow, shrink);
 }
 
 void

@@ -119,7 +119,8 @@ void kiln_uring_remove_file(KilnUring *uring, int fd);
  */
 void kiln_uring_set_polling(KilnUring *uring, uint64_t max_ns, unsigned grow, unsigned shrink);
 
-/* What the thread asks while it looks, besides its descriptors; not from inside a poller. */
+/* What the thread asks while it looks, besides its descriptors; not from inside a poller, and never
+ * called if the thread does not sleep in the ring. */
 void kiln_uring_add_poller(KilnUring *uring, const KilnPoller *poller);
 void kiln_uring_remove_poller(KilnUring *uring, gpointer data);
 

@@ -263,21 +263,29 @@ END_TEST
 START_TEST(looking_adapts)
 {
     KilnPolling polling = { .max_ns = 32768, .processors = 2 };
+    KilnPollingWait kind = (KilnPollingWait)_i;
+    uint64_t *ns = &polling.ns[kind];
 
     ck_assert(kiln_polling_wanted(&polling));
-    kiln_polling_adjust(&polling, 20000); /* would have been found: begins to grow */
-    ck_assert_uint_eq(polling.ns, 4000);
+    kiln_polling_adjust(&polling, kind, 20000); /* would have been found: begins to grow */
+    ck_assert_uint_eq(*ns, 4000);
     for (unsigned i = 0; i < 10; i++)
-        kiln_polling_adjust(&polling, polling.ns + 1);
-    ck_assert_uint_eq(polling.ns, 32768);
-    kiln_polling_adjust(&polling, 100); /* was found */
-    ck_assert_uint_eq(polling.ns, 32768);
+        kiln_polling_adjust(&polling, kind, *ns + 1);
+    ck_assert_uint_eq(*ns, 32768);
+    kiln_polling_adjust(&polling, kind, 100); /* was found */
+    ck_assert_uint_eq(*ns, 32768);
     polling.shrink = 2;
-    kiln_polling_adjust(&polling, 1000000);
-    ck_assert_uint_eq(polling.ns, 16384);
+    kiln_polling_adjust(&polling, kind,
+                        40000); /* a single operation's end may come a little later */
+    ck_assert_uint_eq(*ns, kind == KILN_POLLING_ONE ? 32768 : 16384);
+    *ns = 32768;
+    kiln_polling_adjust(&polling, kind, 1000000);
+    ck_assert_uint_eq(*ns, 16384);
     polling.shrink = 0;
-    kiln_polling_adjust(&polling, 1000000);
-    ck_assert_uint_eq(polling.ns, 0);
+    kiln_polling_adjust(&polling, kind, 1000000);
+    ck_assert_uint_eq(*ns, 0);
+    for (unsigned i = 0; i < KILN_POLLING_N_WAITS; i++)
+        ck_assert_uint_eq(polling.ns[i], 0); /* the others know nothing of this */
     polling.processors = 1;
     ck_assert(!kiln_polling_wanted(&polling));
 }
@@ -312,22 +320,109 @@ never(gpointer data)
     return FALSE;
 }
 
+/* From one look that finds something to the next no notifications are wanted between. */
 START_TEST(pollers_are_asked)
 {
     Looks looks = { 0 };
     KilnPolling polling = { .max_ns = G_GUINT64_CONSTANT(60000000000),
-                            .ns = G_GUINT64_CONSTANT(60000000000) };
+                            .ns = { G_GUINT64_CONSTANT(60000000000) } };
     const KilnPoller poller = { third_time, begin_looking, end_looking, &looks };
 
     kiln_polling_add(&polling, &poller);
-    ck_assert(kiln_polling_run(&polling, never, NULL));
+    ck_assert(!kiln_polling_look(&polling));
+    ck_assert_uint_eq(looks.asked, 0);
+    ck_assert(kiln_polling_run(&polling, KILN_POLLING_IDLE, never, NULL));
     ck_assert_uint_eq(looks.begun, 1);
     ck_assert_uint_eq(looks.asked, 3);
+    ck_assert_uint_eq(looks.ended, 0);
+    ck_assert(!kiln_polling_look(&polling));
+    ck_assert_uint_eq(looks.asked, 4);
+    looks.asked = 0;
+    ck_assert(kiln_polling_run(&polling, KILN_POLLING_IDLE, never, NULL));
+    ck_assert_uint_eq(looks.begun, 1);
+    ck_assert_uint_eq(looks.ended, 0);
+    ck_assert(!kiln_polling_run(&polling, KILN_POLLING_MANY, never, NULL)); /* of no time: sleeps */
     ck_assert_uint_eq(looks.ended, 1);
+    kiln_polling_begin(&polling, KILN_POLLING_MANY);
+    ck_assert_uint_eq(looks.begun, 1);
+    kiln_polling_begin(&polling, KILN_POLLING_IDLE);
+    ck_assert_uint_eq(looks.begun, 2);
+    ck_assert(!kiln_polling_end(&polling));
+    ck_assert_uint_eq(looks.ended, 2);
+    ck_assert(!kiln_polling_end(&polling));
+    ck_assert_uint_eq(looks.ended, 2);
     kiln_polling_remove(&polling, &looks);
-    polling.ns = 1000;
-    ck_assert(!kiln_polling_run(&polling, never, NULL));
-    ck_assert_uint_eq(looks.asked, 3);
+    polling.ns[KILN_POLLING_IDLE] = 1000;
+    ck_assert(!kiln_polling_run(&polling, KILN_POLLING_IDLE, never, NULL));
+    ck_assert_uint_eq(looks.ended, 2);
+}
+END_TEST
+
+/* Somebody makes work for a thread, and wakes it only when it asks to be. */
+typedef struct {
+    KilnEvent event;
+    gint made;  /* (atomic) */
+    gint done;  /* (atomic) */
+    gint armed; /* (atomic) */
+} Work;
+
+static gboolean
+do_work(gpointer data)
+{
+    Work *work = data;
+    gint made = g_atomic_int_get(&work->made);
+
+    if (made == work->done)
+        return FALSE;
+    g_atomic_int_set(&work->done, made);
+    return TRUE;
+}
+
+static void
+woken(gpointer data)
+{
+    (void)do_work(data);
+}
+
+static void
+disarm(gpointer data)
+{
+    g_atomic_int_set(&((Work *)data)->armed, FALSE);
+}
+
+static gboolean
+arm(gpointer data)
+{
+    g_atomic_int_set(&((Work *)data)->armed, TRUE);
+    return do_work(data);
+}
+
+START_TEST(work_is_found_by_looking_or_by_waking)
+{
+    KilnLoopThread *thread = kiln_loop_thread_new("io");
+    GMainContext *context = kiln_loop_thread_context(thread);
+    Work work = { .event = KILN_EVENT_NONE, .armed = TRUE };
+    const KilnPoller poller = { do_work, disarm, arm, &work };
+    KilnUring *uring = open_ring(context, 0, 8);
+    GSource *source;
+
+    kiln_uring_set_polling(uring, 32768, 0, 2);
+    kiln_uring_add_poller(uring, &poller);
+    ck_assert(kiln_event_open(&work.event, NULL));
+    source = kiln_event_source_new(&work.event, context, woken, &work);
+    ck_assert(kiln_loop_thread_start(thread, NULL));
+    for (int i = 1; i <= 2000; i++) {
+        g_atomic_int_set(&work.made, i);
+        if (g_atomic_int_get(&work.armed))
+            kiln_event_set(&work.event);
+        while (g_atomic_int_get(&work.done) != i)
+            g_thread_yield();
+    }
+    kiln_loop_thread_stop(thread);
+    kiln_source_free(source);
+    kiln_event_clear(&work.event);
+    kiln_uring_free(uring);
+    kiln_loop_thread_free(thread);
 }
 END_TEST
 
@@ -366,8 +461,9 @@ make_suite(void)
     tcase_add_test(both, sockets_wait_and_can_be_cancelled);
     tcase_add_test(both, the_context_sleeps_in_its_ring);
     tcase_add_test(both, other_threads_wake_it);
-    tcase_add_test(both, looking_adapts);
+    tcase_add_loop_test(both, looking_adapts, 0, KILN_POLLING_N_WAITS);
     tcase_add_test(both, pollers_are_asked);
+    tcase_add_test(both, work_is_found_by_looking_or_by_waking);
     tcase_add_test(both, a_looking_thread_misses_nothing);
     return suite;
 }
