@@ -461,7 +461,8 @@ blk_queue_process(BlkQueue *queue)
     queue->blk->now_ns = kiln_clock_ns();
     do
         kiln_virtqueue_set_notify(queue->virtqueue, FALSE);
-    while (pop_all(queue) && kiln_virtqueue_set_notify(queue->virtqueue, TRUE));
+    while (pop_all(queue) && !queue->blk->looking &&
+           kiln_virtqueue_set_notify(queue->virtqueue, TRUE));
     queue->processing = FALSE;
     if (queue->in_flight == 0)
         blk_queue_flush(queue);

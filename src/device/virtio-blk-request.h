@@ -62,6 +62,8 @@ struct BlkQueue {
 struct VirtioBlk {
     KilnVirtioDevice virtio;
     KilnBlock *chain;           /* (owned) */
+    KilnUring *uring;           /* (not owned) (nullable): that looks into the queues */
+    gboolean looking;           /* it does, so the driver need not kick */
     uint64_t sectors;           /* (atomic) */
     uint32_t sector_mask;       /* sectors of a logical block, less one */
     gboolean read_only;         /* RO is offered */

@@ -102,6 +102,48 @@ turn_new(VirtioBlk *blk)
     return source;
 }
 
+/* ---- Looking, when the driver need not kick ---- */
+
+/* Only what was popped counts: what cannot be taken now is not to keep the thread from sleeping. */
+static gboolean
+look(gpointer data)
+{
+    VirtioBlk *blk = data;
+    uint64_t before = blk->n_popped;
+
+    (void)kiln_virtio_device_poll(&blk->virtio);
+    return blk->n_popped != before;
+}
+
+static void
+begin_look(gpointer data)
+{
+    VirtioBlk *blk = data;
+
+    blk->looking = TRUE;
+    for (unsigned i = 0; i < blk->virtio.n_queues; i++)
+        kiln_virtqueue_suppress(blk->queues[i].virtqueue);
+}
+
+/* A queue that cannot go on asks for kicks when it can. */
+static gboolean
+end_look(gpointer data)
+{
+    VirtioBlk *blk = data;
+
+    blk->looking = FALSE;
+    for (unsigned i = 0; i < blk->virtio.n_queues; i++)
+        if (!blk->queues[i].starved)
+            (void)kiln_virtqueue_set_notify(blk->queues[i].virtqueue, TRUE);
+    return look(blk);
+}
+
+KilnPoller
+kiln_virtio_blk_poller(KilnVirtioDevice *device)
+{
+    return (KilnPoller){ look, begin_look, end_look, device };
+}
+
 /* ---- Start and stop ---- */
 
 static gboolean
@@ -113,6 +155,11 @@ blk_start(KilnVirtioDevice *device, GError **error)
     blk->cache_by_feature =
         blk->initial_cache && kiln_virtio_device_has_feature(device, VIRTIO_BLK_F_FLUSH);
     blk->turn = turn_new(blk);
+    if (blk->uring != NULL) {
+        KilnPoller poller = kiln_virtio_blk_poller(device);
+
+        kiln_uring_add_poller(blk->uring, &poller);
+    }
     return TRUE;
 }
 
@@ -125,6 +172,9 @@ finish_stop(VirtioBlk *blk)
         blk_queue_return_kept(&blk->queues[i]);
     }
     kiln_source_free(g_steal_pointer(&blk->turn));
+    if (blk->uring != NULL)
+        kiln_uring_remove_poller(blk->uring, blk);
+    blk->looking = FALSE;
     kiln_virtio_device_stopped(&blk->virtio);
 }
 
@@ -419,6 +469,7 @@ static void
 take_options(VirtioBlk *blk, const KilnVirtioBlkOptions *options)
 {
     blk->chain = options->chain;
+    blk->uring = options->uring;
     blk->sector_mask = (options->logical_size >> BLK_SECTOR_BITS) - 1;
     blk->sectors = whole_sectors(blk);
     blk->read_only = options->read_only || blk->chain->read_only;

@@ -13,6 +13,7 @@
 
 #include "block/block.h"
 #include "device/io-error.h"
+#include "loop/uring.h"
 #include "virtio/device.h"
 
 /**
@@ -20,6 +21,8 @@
  * @virtio: id, memory, context, n_queues (0 is 1), queue_size, packed and the like; features and
  *   config_size are the device's own business
  * @chain: (transfer full): the disk, on @virtio.context
+ * @uring: (nullable): that @virtio.context sleeps in, borrowed: when it looks for work before that,
+ *   it looks into the queues
  * @serial: (nullable): at most 20 bytes of it are shown; copied
  * @logical_size, @physical_size: bytes, powers of 2; 0 is what suits the chain
  * @cylinders, @heads, @sectors: legacy geometry; all 0 is made up from the size
@@ -35,6 +38,7 @@
 typedef struct {
     KilnVirtioOptions virtio;
     KilnBlock *chain;
+    KilnUring *uring;
     const char *serial;
     uint32_t logical_size;
     uint32_t physical_size;
@@ -89,6 +93,9 @@ KilnVirtioDevice *kiln_virtio_blk_new(const KilnVirtioBlkOptions *options, GErro
  * Main thread.
  */
 void kiln_virtio_blk_resized(KilnVirtioDevice *device);
+
+/* How the I/O thread looks into the queues while the driver does not kick. */
+KilnPoller kiln_virtio_blk_poller(KilnVirtioDevice *device);
 
 /* The disk.  Borrowed. */
 KilnBlock *kiln_virtio_blk_chain(KilnVirtioDevice *device);

@@ -264,7 +264,8 @@ engine(KilnDiskIo io)
 }
 
 static KilnBlock *
-open_chain(KilnMachine *machine, const KilnDisk *disk, GMainContext **context, GError **error)
+open_chain(KilnMachine *machine, const KilnDisk *disk, GMainContext **context, KilnUring **uring,
+           GError **error)
 {
     const KilnDiskDriver *driver = &disk->driver;
     g_autoptr(GPtrArray) below = g_ptr_array_new_with_free_func(g_free);
@@ -284,6 +285,7 @@ open_chain(KilnMachine *machine, const KilnDisk *disk, GMainContext **context, G
                              engine(driver->io), context, &options.uring, error))
         return NULL;
     options.context = *context;
+    *uring = options.uring;
     if (!take_limits(machine, &disk->iotune, &options, error) ||
         !take_backing(disk->backing, &options, below, error) ||
         !take_source(&disk->source, &options, error))
@@ -329,7 +331,8 @@ make_blk(KilnMachineDisk *entry, GError **error)
         options.heads = (uint8_t)MIN(disk->geometry->heads.value, G_MAXUINT8);
         options.sectors = (uint8_t)MIN(disk->geometry->sectors.value, G_MAXUINT8);
     }
-    options.chain = open_chain(entry->machine, disk, &options.virtio.context, error);
+    options.chain =
+        open_chain(entry->machine, disk, &options.virtio.context, &options.uring, error);
     return options.chain != NULL ? kiln_virtio_blk_new(&options, error) : NULL;
 }
 

@@ -88,8 +88,11 @@ kiln_io_threads_get(KilnIoThreads *threads, guint id, KilnUringEngine engine,
     KilnUring **ring = engine == KILN_URING_THREADS ? &thread->pool : &thread->uring;
 
     *context = kiln_loop_thread_context(thread->thread);
-    if (*ring == NULL)
+    if (*ring == NULL) {
         *ring = kiln_uring_open(*context, RING_ENTRIES, engine, error);
+        if (*ring != NULL)
+            kiln_uring_set_polling(*ring, KILN_POLL_MAX_NS, 0, 0);
+    }
     if (*ring != NULL && engine == KILN_URING_NATIVE && !kiln_uring_is_native(*ring))
         return kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
                               "io_uring is not to be had here, so another disk of this I/O thread "

@@ -792,6 +792,92 @@ START_TEST(a_reset_waits_for_the_chain)
 }
 END_TEST
 
+/* ---- A thread that looks before it sleeps ---- */
+
+static const uint64_t lookers[] = { KILN_DRIVER_SPLIT, KILN_DRIVER_PACKED, KILN_DRIVER_PLAIN };
+
+START_TEST(a_queue_that_is_looked_into_needs_no_kicks)
+{
+    Disk disk = { .options = { .write_back = TRUE } };
+    KilnDriverBuffer data;
+    KilnPoller poller;
+    unsigned kicks;
+
+    disk_open(&disk);
+    kiln_driver_start(disk.driver, lookers[_i]);
+    disk.memory->mode = MEMORY_BLOCK_LOOP;
+    poller = kiln_virtio_blk_poller(disk.blk);
+    data = sectors_of(&disk, 1, 0x5a);
+    ck_assert(!poller.poll(poller.data));
+    poller.begin(poller.data);
+    kicks = kiln_driver_kicks(disk.driver);
+    for (unsigned i = 0; i < 3; i++) {
+        add(&disk, 0, VIRTIO_BLK_T_OUT, i, &data, FALSE);
+        kiln_driver_kick(disk.driver, 0);
+        kiln_driver_settle(disk.driver);
+        ck_assert_uint_eq(disk.memory->seen.writes, i);
+        ck_assert(poller.poll(poller.data));
+        kiln_driver_wait_used(disk.driver, 0, NULL, NULL);
+        ck_assert(!poller.poll(poller.data));
+    }
+    add(&disk, 0, VIRTIO_BLK_T_OUT, 3, &data, FALSE);
+    kiln_driver_kick(disk.driver, 0);
+    ck_assert_uint_eq(kiln_driver_kicks(disk.driver), kicks);
+    ck_assert(poller.end(poller.data)); /* what came before it is done, what comes later kicks */
+    kiln_driver_wait_used(disk.driver, 0, NULL, NULL);
+    ck_assert_uint_eq(write_sectors(&disk, 4, &data), VIRTIO_BLK_S_OK);
+    ck_assert_uint_eq(kiln_driver_kicks(disk.driver), kicks + 1);
+    disk_close(&disk);
+}
+END_TEST
+
+/* Else the thread would never sleep again. */
+START_TEST(what_cannot_be_taken_is_nothing_to_do)
+{
+    Disk disk = { 0 };
+    KilnDriverBuffer header;
+    KilnPoller poller;
+
+    disk_start(&disk);
+    poller = kiln_virtio_blk_poller(disk.blk);
+    poller.begin(poller.data);
+    header = kiln_driver_alloc(disk.driver, 4);
+    ck_assert_int_ge(kiln_driver_add(disk.driver, 0, &header, 1, NULL, 0), 0);
+    for (unsigned i = 0; i < 3; i++)
+        ck_assert(!poller.poll(poller.data));
+    ck_assert(kiln_driver_broken(disk.driver));
+    ck_assert(!poller.end(poller.data));
+    disk_close(&disk);
+}
+END_TEST
+
+/* A ring that looks with all its might, and a driver that kicks when it is asked to. */
+START_TEST(a_ring_that_looks_misses_no_request)
+{
+    g_autoptr(KilnLoopThread) thread = kiln_loop_thread_new("io");
+    g_autoptr(GError) error = NULL;
+    Disk disk = { .options = { .virtio.context = kiln_loop_thread_context(thread) } };
+    KilnUring *uring = kiln_uring_open(disk.options.virtio.context, 8, KILN_URING_AUTO, &error);
+    KilnDriverBuffer data;
+
+    kiln_assert_no_error(error);
+    kiln_uring_set_polling(uring, 10000000, 0, 2);
+    ck_assert(kiln_loop_thread_start(thread, NULL));
+    disk.options.uring = uring;
+    disk_open(&disk);
+    for (unsigned i = 0; i < 2; i++) {
+        kiln_driver_start(disk.driver, lookers[_i]);
+        data = sectors_of(&disk, 1, 0x5a);
+        for (unsigned j = 0; j < 100; j++)
+            ck_assert_uint_eq(write_sectors(&disk, j, &data), VIRTIO_BLK_S_OK);
+        kiln_driver_reset(disk.driver);
+    }
+    disk_close(&disk);
+    kiln_loop_thread_stop(thread);
+    kiln_uring_free(uring);
+}
+END_TEST
+
 /* ---- Against a model ---- */
 
 enum { MODEL_SLOTS = 48, MODEL_SLOT_SECTORS = 64, MODEL_STEPS = 3000 };
@@ -1130,6 +1216,10 @@ make_suite(void)
     tcase_add_loop_test(tcase, what_completes_together_interrupts_once, 0, 2);
     tcase_add_test(tcase, the_driver_learns_of_some_while_others_are_under_way);
     tcase_add_test(tcase, a_reset_waits_for_the_chain);
+    tcase_add_loop_test(tcase, a_queue_that_is_looked_into_needs_no_kicks, 0,
+                        G_N_ELEMENTS(lookers));
+    tcase_add_test(tcase, what_cannot_be_taken_is_nothing_to_do);
+    tcase_add_loop_test(tcase, a_ring_that_looks_misses_no_request, 0, G_N_ELEMENTS(lookers));
     tcase_add_loop_test(tcase, the_disk_is_as_its_model, 0, G_N_ELEMENTS(shapes));
     tcase_add_test(tcase, a_disk_of_an_io_thread);
     tcase_add_test(tcase, a_resize_is_told);
