@@ -10,6 +10,6 @@ libkiln_base_a_SOURCES = \
 	%D%/log.c %D%/log.h \
 	%D%/module.c %D%/module.h \
 	%D%/process.c %D%/process.h \
-	%D%/statistics.h \
+	%D%/statistics.c %D%/statistics.h \
 	%D%/trim.c %D%/trim.h \
 	%D%/unix-socket.c %D%/unix-socket.h

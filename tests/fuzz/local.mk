@@ -41,6 +41,11 @@ tests_fuzz_boot_multiboot_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/boot-bzimage tests/fuzz/corpus/boot-elf \
 	tests/fuzz/corpus/boot-multiboot
 
+fuzz_targets += tests/fuzz/statistics-fuzz
+tests_fuzz_statistics_fuzz_SOURCES = tests/fuzz/statistics-fuzz.c $(FUZZ_MAIN)
+tests_fuzz_statistics_fuzz_LDFLAGS = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/corpus/statistics
+
 fuzz_targets += tests/fuzz/device-registers-fuzz
 tests_fuzz_device_registers_fuzz_SOURCES = tests/fuzz/device-registers-fuzz.c $(FUZZ_MAIN)
 tests_fuzz_device_registers_fuzz_LDFLAGS = $(FUZZ_LINK)
