@@ -5,6 +5,7 @@
  *   read the definition -> claim the name -> build the machine -> lock ourselves in -> run
  */
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/module.h"
 #include "base/trim.h"
@@ -44,6 +45,8 @@ typedef struct {
     gboolean verbose;
     char **captures; /* (owned) (nullable) */
     char *sandbox;   /* (owned) (nullable): as given */
+    KilnFd ready_fd; /* -1: nobody waits there, or no more */
+    char *user;      /* (owned) (nullable): as given */
     KilnSandboxMode sandbox_mode;
 } RunOptions;
 
@@ -203,6 +206,24 @@ trim(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+/* Tells who started us that the guest runs, or why it does not: a line, and the end of the pipe. */
+static void
+tell_starter(RunOptions *options, const GError *error)
+{
+    g_autofree char *line = NULL;
+
+    if (options->ready_fd < 0)
+        return;
+    if (error == NULL)
+        line = g_strdup("ready\n");
+    else
+        line = g_strdup_printf("error %d %s\n",
+                               error->domain == KILN_ERROR ? error->code : KILN_ERROR_FAILED,
+                               error->message);
+    (void)kiln_write_full(options->ready_fd, line, strlen(line), -1);
+    kiln_fd_clear(&options->ready_fd);
+}
+
 /* Builds the machine of @domain, which is taken over, and starts it. */
 static gboolean
 start(Run *run, KilnDomain *domain, const RunOptions *options, GError **error)
@@ -217,7 +238,8 @@ start(Run *run, KilnDomain *domain, const RunOptions *options, GError **error)
                                            .thread_started = kiln_sandbox_enter_vcpu_thread };
     KilnControlGuest guest;
 
-    if (!kiln_cli_resolve(owned, error))
+    if (!kiln_cli_resolve(owned, error) ||
+        (options->user != NULL && !kiln_sandbox_become(options->user, error)))
         return FALSE;
     run->listener = kiln_listener_open(run->name, error);
     if (run->listener == NULL || !catch_signals(run, error) ||
@@ -318,7 +340,7 @@ finish(Run *run)
 }
 
 static int
-run_domain(KilnDomain *domain, const RunOptions *options)
+run_domain(KilnDomain *domain, RunOptions *options)
 {
     g_autoptr(GError) error = NULL;
     Run run = {
@@ -328,8 +350,11 @@ run_domain(KilnDomain *domain, const RunOptions *options)
         .socket_dirs = socket_dirs(domain),
     };
     int status = KILN_EXIT_FAILED;
+    gboolean started;
 
-    if (start(&run, domain, options, &error)) {
+    started = start(&run, domain, options, &error);
+    tell_starter(options, error);
+    if (started) {
         g_main_loop_run(run.loop);
         status = report(&run);
     }
@@ -360,7 +385,7 @@ check_options(RunOptions *options)
 int
 kiln_command_run(int argc, char **argv)
 {
-    RunOptions options = { 0 };
+    RunOptions options = { .ready_fd = -1 };
     const GOptionEntry entries[] = {
         { "console", 'c', 0, G_OPTION_ARG_NONE, &options.console,
           "Connect the first serial port to this terminal, whatever FILE says of it", NULL },
@@ -372,6 +397,12 @@ kiln_command_run(int argc, char **argv)
           "INTERFACE=FILE" },
         { "sandbox", 0, 0, G_OPTION_ARG_STRING, &options.sandbox,
           "What a forbidden system call leads to: on (death, the default), log or off", "MODE" },
+        { "ready-fd", 0, 0, G_OPTION_ARG_INT, &options.ready_fd,
+          "Descriptor to write 'ready' to when the guest runs, or 'error NUMBER TEXT'", "FD" },
+        { "user", 0, 0, G_OPTION_ARG_STRING, &options.user,
+          "Started by root: become this user, and keep what opens the guest's files until the "
+          "sandbox",
+          "UID:GID[:GID...]" },
         { "verbose", 'v', 0, G_OPTION_ARG_NONE, &options.verbose, "Log what happens", NULL },
         { NULL },
     };
@@ -388,12 +419,17 @@ kiln_command_run(int argc, char **argv)
     domain = kiln_cli_load(argv[1], FALSE, faults, &error);
     if (error != NULL) {
         kiln_cli_error("%s", error->message);
+        tell_starter(&options, error);
         return KILN_EXIT_FAILED;
     }
     kiln_cli_print_faults(argv[1], faults);
-    if (domain == NULL)
+    if (domain == NULL) {
+        kiln_error_set(&error, KILN_ERROR_XML, "the definition '%s' has faults", argv[1]);
+        tell_starter(&options, error);
         return KILN_EXIT_DOCUMENT;
+    }
     status = run_domain(g_steal_pointer(&domain), &options);
     g_strfreev(options.captures);
+    g_free(options.user);
     return status;
 }

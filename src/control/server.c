@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/statistics.h"
 #include "domain/domain.h"
 #include "machine/machine.h"
 
@@ -32,8 +33,10 @@ enum { XML_FLAGS = KILN_FORMAT_SECURE }; /* GetXml, @flags */
 typedef struct {
     KilnControlGuest guest;
     KilnDbusVM1 *object;
-    GPtrArray *clients; /* of Client, owned */
-    guint listener;     /* of the machine's events */
+    GPtrArray *clients;                  /* of Client, owned */
+    guint listener;                      /* of the machine's events */
+    KilnStatisticsPublisher *statistics; /* (owned) (nullable): once somebody asked for it */
+    guint publishing;                    /* source of its timer */
 } Server;
 
 /* Referenced by the list of clients and by what is under way for it. */
@@ -303,6 +306,74 @@ on_get_statistics(KilnDbusVM1 *object, GDBusMethodInvocation *invocation, gpoint
     return TRUE;
 }
 
+static gboolean
+publish_statistics(gpointer data)
+{
+    Server *server = data;
+    g_autoptr(GVariant) values = g_variant_ref_sink(kiln_machine_statistics(server->guest.machine));
+
+    kiln_statistics_publish(server->statistics, values);
+    return G_SOURCE_CONTINUE;
+}
+
+/* Once begun, it goes on: who reads does not say when it has enough. */
+static gboolean
+begin_publishing(Server *server, GError **error)
+{
+    if (server->statistics == NULL)
+        server->statistics = kiln_statistics_publisher_new(error);
+    if (server->statistics == NULL)
+        return FALSE;
+    if (server->publishing == 0)
+        server->publishing = g_timeout_add_seconds(1, publish_statistics, server);
+    (void)publish_statistics(server);
+    return TRUE;
+}
+
+static gboolean
+on_open_statistics(KilnDbusVM1 *object, GDBusMethodInvocation *invocation, GUnixFDList *given,
+                   gpointer data)
+{
+    Server *server = data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
+    int handle = -1;
+
+    if (begin_publishing(server, &error))
+        handle =
+            g_unix_fd_list_append(fds, kiln_statistics_publisher_fd(server->statistics), &error);
+    if (!failed(invocation, error))
+        kiln_dbus_vm1_complete_open_statistics(object, invocation, fds,
+                                               g_variant_new_handle(handle));
+    return TRUE;
+}
+
+static gboolean
+on_get_threads(KilnDbusVM1 *object, GDBusMethodInvocation *invocation, gpointer data)
+{
+    const Server *server = data;
+
+    kiln_dbus_vm1_complete_get_threads(object, invocation,
+                                       kiln_machine_threads(server->guest.machine));
+    return TRUE;
+}
+
+static gboolean
+on_send_keys(KilnDbusVM1 *object, GDBusMethodInvocation *invocation, GVariant *keys,
+             guint milliseconds, gpointer data)
+{
+    const Server *server = data;
+    g_autoptr(GError) error = NULL;
+    gsize n;
+    const guint16 *codes = g_variant_get_fixed_array(keys, &n, sizeof *codes);
+
+    (void)kiln_machine_send_keys(server->guest.machine, codes, (guint)MIN(n, G_MAXUINT),
+                                 milliseconds, &error);
+    if (!failed(invocation, error))
+        kiln_dbus_vm1_complete_send_keys(object, invocation);
+    return TRUE;
+}
+
 /* The methods that return nothing: @call, with @error, is what is done. */
 #define LIVE_METHOD(name, parameters, call)                                                        \
     static gboolean on_##name parameters                                                           \
@@ -335,6 +406,8 @@ LIVE_METHOD(set_link,
             (KilnDbusVM1 * object, GDBusMethodInvocation *invocation, const char *interface,
              gboolean up, gpointer data),
             kiln_machine_set_link(machine, interface, up, &error))
+LIVE_METHOD(inject_nmi, (KilnDbusVM1 * object, GDBusMethodInvocation *invocation, gpointer data),
+            kiln_machine_nmi(machine, &error))
 
 static const struct {
     const char *signal;
@@ -354,6 +427,10 @@ static const struct {
     { "handle-set-memory-period", G_CALLBACK(on_set_memory_period) },
     { "handle-set-memory-device", G_CALLBACK(on_set_memory_device) },
     { "handle-set-link", G_CALLBACK(on_set_link) },
+    { "handle-open-statistics", G_CALLBACK(on_open_statistics) },
+    { "handle-get-threads", G_CALLBACK(on_get_threads) },
+    { "handle-inject-nmi", G_CALLBACK(on_inject_nmi) },
+    { "handle-send-keys", G_CALLBACK(on_send_keys) },
 };
 
 /* ---- Properties and signals ---- */
@@ -408,7 +485,9 @@ on_event(KilnMachine *machine, KilnMachineEvent event, void *opaque)
     case KILN_EVENT_WATCHDOG: kiln_dbus_vm1_emit_watchdog(server->object); break;
     case KILN_EVENT_BALLOON:
         kiln_dbus_vm1_emit_memory_changed(server->object, kiln_machine_memory(machine) / 1024);
+        kiln_dbus_vm1_emit_xml_changed(server->object);
         break;
+    case KILN_EVENT_DEFINITION: kiln_dbus_vm1_emit_xml_changed(server->object); break;
     case KILN_EVENT_FINISHED:
         kiln_dbus_vm1_emit_finished(server->object, outcome_name(kiln_machine_outcome(machine)));
         break;
@@ -420,7 +499,7 @@ on_event(KilnMachine *machine, KilnMachineEvent event, void *opaque)
 static void *
 server_open(const KilnControlGuest *guest)
 {
-    static const char *const features[] = { "live-devices", NULL };
+    static const char *const features[] = { "live-devices", "supervision", NULL };
     Server *server = g_new0(Server, 1);
 
     kiln_dbus_error_register();
@@ -484,6 +563,9 @@ server_close(void *data)
 
     kiln_machine_unlisten(server->guest.machine, server->listener);
     flush(server);
+    if (server->publishing != 0)
+        g_source_remove(server->publishing);
+    kiln_statistics_publisher_free(server->statistics);
     g_ptr_array_unref(server->clients);
     g_object_unref(server->object);
     g_free(server);

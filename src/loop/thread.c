@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "base/error.h"
 
@@ -18,6 +19,7 @@ struct KilnLoopThread {
     gboolean started;      /* of whoever starts and stops it */
     pthread_t thread;      /* if @started */
     gint quit;             /* (atomic) */
+    gint id;               /* (atomic): of the kernel */
 };
 
 static void *
@@ -26,6 +28,7 @@ thread_main(void *data)
     KilnLoopThread *thread = data;
 
     pthread_setname_np(pthread_self(), thread->name);
+    g_atomic_int_set(&thread->id, gettid());
     /* Who starts the thread may be inside the context for a moment still. */
     while (!g_main_context_acquire(thread->context))
         g_usleep(ACQUIRE_US);
@@ -72,6 +75,12 @@ kiln_loop_thread_context(KilnLoopThread *thread)
     return thread->context;
 }
 
+pid_t
+kiln_loop_thread_id(const KilnLoopThread *thread)
+{
+    return g_atomic_int_get(&thread->id);
+}
+
 void
 kiln_loop_thread_stop(KilnLoopThread *thread)
 {
@@ -80,6 +89,7 @@ kiln_loop_thread_stop(KilnLoopThread *thread)
     g_atomic_int_set(&thread->quit, TRUE);
     g_main_context_wakeup(thread->context);
     pthread_join(thread->thread, NULL);
+    g_atomic_int_set(&thread->id, 0);
     thread->started = FALSE;
 }
 

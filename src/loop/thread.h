@@ -7,6 +7,7 @@
 #define KILN_LOOP_THREAD_H
 
 #include <glib.h>
+#include <sys/types.h>
 
 typedef struct KilnLoopThread KilnLoopThread;
 
@@ -33,6 +34,10 @@ gboolean kiln_loop_thread_start(KilnLoopThread *thread, GError **error);
  * Returns: (transfer none): the context.  Any thread.
  */
 GMainContext *kiln_loop_thread_context(KilnLoopThread *thread);
+
+/* The kernel's id of the thread, for tools that pin or account it; 0 if it does not run.  Any
+ * thread. */
+pid_t kiln_loop_thread_id(const KilnLoopThread *thread);
 
 /**
  * kiln_loop_thread_stop:

@@ -142,6 +142,8 @@ kiln_machine_free(KilnMachine *machine)
 {
     if (machine == NULL)
         return;
+    if (machine->held.source != 0)
+        g_source_remove(machine->held.source);
     if (machine->state != KILN_MACHINE_SHUTOFF) { /* else it was stopped then */
         if (machine->vcpus != NULL)
             kiln_vcpu_group_stop(machine->vcpus);

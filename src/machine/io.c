@@ -32,6 +32,19 @@ kiln_io_threads_new(const KilnDomain *domain)
 }
 
 void
+kiln_io_threads_foreach(KilnIoThreads *threads,
+                        void (*visit)(guint id, pid_t thread, gpointer data), gpointer data)
+{
+    for (guint i = 0; i < threads->list->len; i++) {
+        const IoThread *thread = &g_array_index(threads->list, IoThread, i);
+        pid_t id = kiln_loop_thread_id(thread->thread);
+
+        if (id != 0)
+            visit(thread->id, id, data);
+    }
+}
+
+void
 kiln_io_threads_stop(KilnIoThreads *threads)
 {
     for (guint i = 0; i < threads->list->len; i++)

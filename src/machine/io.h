@@ -37,6 +37,10 @@ gboolean kiln_io_threads_get(KilnIoThreads *threads, guint id, KilnUringEngine e
 /* Starts and pins those that were asked for. */
 gboolean kiln_io_threads_start(KilnIoThreads *threads, GError **error);
 
+/* Calls @visit with the number and the kernel's id of each that runs. */
+void kiln_io_threads_foreach(KilnIoThreads *threads,
+                             void (*visit)(guint id, pid_t thread, gpointer data), gpointer data);
+
 /* Ends them: no device is started any more. */
 void kiln_io_threads_stop(KilnIoThreads *threads);
 

@@ -301,6 +301,16 @@ inject_nmi(KilnMachine *machine)
     run_vcpus(machine);
 }
 
+gboolean
+kiln_machine_nmi(KilnMachine *machine, GError **error)
+{
+    if (machine->state != KILN_MACHINE_RUNNING)
+        return kiln_error_set(error, KILN_ERROR_STATE, "the guest is %s",
+                              kiln_machine_state_name(machine->state));
+    inject_nmi(machine);
+    return TRUE;
+}
+
 /* What of the watchdog's actions is not a request of its own. */
 static void
 act_on_watchdog(KilnMachine *machine)

@@ -163,6 +163,8 @@ kiln_machine_set_link(KilnMachine *machine, const char *interface, gboolean up, 
             g_strcmp0(interface, net->net->target_dev) != 0)
             continue;
         kiln_virtio_net_set_link(net->device, up);
+        net->net->link = up ? KILN_NET_LINK_STATE_UP : KILN_NET_LINK_STATE_DOWN;
+        kiln_machine_emit(machine, KILN_EVENT_DEFINITION);
         return TRUE;
     }
     return kiln_error_set(error, KILN_ERROR_NOT_FOUND, "the guest has no interface '%s'",

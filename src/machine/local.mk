@@ -10,6 +10,7 @@ libkiln_machine_a_SOURCES = \
 	%D%/functions.c %D%/functions.h \
 	%D%/hostdevs.c \
 	%D%/io.c %D%/io.h \
+	%D%/keyboard.c \
 	%D%/lifecycle.c \
 	%D%/live.c \
 	%D%/machine.h \

@@ -78,7 +78,8 @@ typedef enum {
     KILN_EVENT_FINISHED, /* state is SHUTOFF; the process may end */
     KILN_EVENT_IO_ERROR, /* a disk's request failed on the host, whatever became of it */
     KILN_EVENT_WATCHDOG, /* the guest's watchdog expired, whatever its action makes of it */
-    KILN_EVENT_BALLOON,  /* the guest has more or less memory than before */
+    KILN_EVENT_BALLOON,  /* the guest has more or less memory than before, as its definition says */
+    KILN_EVENT_DEFINITION, /* something else of the live definition changed */
 } KilnMachineEvent;
 
 /**
@@ -193,6 +194,26 @@ gboolean kiln_machine_set_memory_device(KilnMachine *machine, const char *alias,
 /* The cable of the interface (alias, host side's name or MAC) is plugged in, or pulled. */
 gboolean kiln_machine_set_link(KilnMachine *machine, const char *interface, gboolean up,
                                GError **error);
+/* A non-maskable interrupt to every vCPU, as the button on a server's back gives. */
+gboolean kiln_machine_nmi(KilnMachine *machine, GError **error);
+/**
+ * kiln_machine_send_keys:
+ * @keys: @n keys of linux/input-event-codes.h (libvirt's code set "linux")
+ * @hold_ms: how long they are held down together
+ *
+ * Presses the keys of the guest's keyboard in their order, and lets them go at once when they were
+ * held.
+ */
+gboolean kiln_machine_send_keys(KilnMachine *machine, const guint16 *keys, guint n, guint hold_ms,
+                                GError **error);
+
+/**
+ * kiln_machine_threads:
+ *
+ * Returns: (transfer floating): an a{su}: the kernel's ids of "emulator" (the main thread),
+ * "vcpu.N" and "iothread.N" ("iothread.0" serves what names none).
+ */
+GVariant *kiln_machine_threads(KilnMachine *machine);
 
 /* What KILN_EVENT_IO_ERROR is about, during the event. */
 const KilnMachineIoError *kiln_machine_io_error(const KilnMachine *machine);

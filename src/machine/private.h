@@ -60,9 +60,19 @@ typedef struct {
     KilnVirtioDevice *device; /* one of @virtios */
 } KilnMachineDisk;
 
+enum { KILN_MACHINE_MAX_KEYS = 16 }; /* libvirt's VIR_DOMAIN_SEND_KEY_MAX_KEYS */
+
+/* Keys that are down until a timer lets them go. */
+typedef struct {
+    KilnVirtioDevice *keyboard; /* one of @virtios */
+    guint16 keys[KILN_MACHINE_MAX_KEYS];
+    guint n;
+    guint source; /* 0: none are down */
+} KilnMachineHeldKeys;
+
 /* An interface. */
 typedef struct {
-    const KilnNet *net;       /* of the definition */
+    KilnNet *net;             /* of the definition */
     KilnVirtioDevice *device; /* one of @virtios */
 } KilnMachineNet;
 
@@ -93,6 +103,7 @@ struct KilnMachine {
     KilnDevice *rtc;                             /* one of @devices */
     GHashTable *root_ports;    /* (owned) index -> KilnPciDevice, one of @devices */
     KilnIoThreads *threads;    /* (owned) */
+    KilnMachineHeldKeys held;  /* of the keyboard */
     KilnTpmEmulator *tpm;      /* (owned) (nullable) */
     KilnProcess *swtpm;        /* (owned) (nullable) */
     KilnVirtioDevice *balloon; /* (nullable) one of @virtios */

@@ -76,7 +76,10 @@ kiln_machine_build_rngs(KilnMachine *machine, GError **error)
 static void
 balloon_changed(void *opaque, uint64_t bytes)
 {
-    kiln_machine_emit(opaque, KILN_EVENT_BALLOON);
+    KilnMachine *machine = opaque;
+
+    machine->domain->memory.current = (KilnUint){ .set = TRUE, .value = bytes };
+    kiln_machine_emit(machine, KILN_EVENT_BALLOON);
 }
 
 gboolean

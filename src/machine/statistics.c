@@ -10,6 +10,7 @@
 #include "device/virtio-mem.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 static void
 add_u64(GVariantBuilder *builder, const char *key, guint64 value)
@@ -108,6 +109,31 @@ add_memory_devices(GVariantBuilder *builder, KilnMachine *machine)
         add_u64(builder, requested, kiln_virtio_mem_requested(device->mem) / 1024);
         add_u64(builder, current, kiln_virtio_mem_plugged(device->mem) / 1024);
     }
+}
+
+static void
+add_io_thread(guint id, pid_t thread, gpointer builder)
+{
+    g_autofree char *name = g_strdup_printf("iothread.%u", id);
+
+    g_variant_builder_add(builder, "{su}", name, (guint32)thread);
+}
+
+GVariant *
+kiln_machine_threads(KilnMachine *machine)
+{
+    GVariantBuilder builder;
+
+    g_variant_builder_init(&builder, G_VARIANT_TYPE("a{su}"));
+    g_variant_builder_add(&builder, "{su}", "emulator", (guint32)getpid());
+    for (guint i = 0; i < kiln_vcpu_group_count(machine->vcpus); i++) {
+        g_autofree char *name = g_strdup_printf("vcpu.%u", i);
+
+        g_variant_builder_add(&builder, "{su}", name,
+                              (guint32)kiln_vcpu_group_thread(machine->vcpus, i));
+    }
+    kiln_io_threads_foreach(machine->threads, add_io_thread, &builder);
+    return g_variant_builder_end(&builder);
 }
 
 GVariant *

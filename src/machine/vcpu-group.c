@@ -20,6 +20,7 @@ typedef struct {
     KilnVcpu *vcpu; /* (owned) */
     pthread_t thread;
     gboolean has_thread;
+    gint id; /* (atomic): of the thread, the kernel's */
 } Runner;
 
 struct KilnVcpuGroup {
@@ -175,6 +176,7 @@ vcpu_thread(void *data)
     g_autoptr(GError) error = NULL;
 
     name_thread(runner);
+    g_atomic_int_set(&runner->id, gettid());
     kiln_vcpu_attach(runner->vcpu);
     if (vcpus->thread_started != NULL && !vcpus->thread_started(&error)) {
         report_end(vcpus, KILN_VCPU_ERROR, g_steal_pointer(&error));
@@ -380,6 +382,12 @@ kiln_vcpu_group_reset(KilnVcpuGroup *vcpus, const KilnVcpuStart *boot, GError **
             return FALSE;
     }
     return TRUE;
+}
+
+pid_t
+kiln_vcpu_group_thread(const KilnVcpuGroup *vcpus, guint index)
+{
+    return g_atomic_int_get(&vcpus->runners[index].id);
 }
 
 guint

@@ -93,6 +93,9 @@ guint kiln_vcpu_group_count(const KilnVcpuGroup *vcpus);
 /* The vCPU @index, below the count; owned by the group. */
 KilnVcpu *kiln_vcpu_group_get(KilnVcpuGroup *vcpus, guint index);
 
+/* The kernel's id of a vCPU's thread; 0 if it has not begun. */
+pid_t kiln_vcpu_group_thread(const KilnVcpuGroup *vcpus, guint index);
+
 /* CPU time of the vCPU's thread in ns, 0 while it has none.  Main thread. */
 uint64_t kiln_vcpu_group_time(KilnVcpuGroup *vcpus, guint index);
 

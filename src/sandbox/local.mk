@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libkiln-sandbox.a
 libkiln_sandbox_a_SOURCES = \
+	%D%/become.c \
 	%D%/landlock.c %D%/landlock.h \
 	%D%/privileges.c %D%/privileges.h \
 	%D%/sandbox.c %D%/sandbox.h \

