@@ -59,6 +59,7 @@ include tests/resolve/local.mk
 include tests/sandbox/local.mk
 include tests/cli/local.mk
 include tests/driver/devices.mk
+include tests/driver/guest.mk
 include tests/style/local.mk
 include tests/fuzz/local.mk
 include tests/testbed/local.mk
