@@ -35,6 +35,8 @@ struct KilnPacket {
     guint32 serial;
     guint32 status; /* of rpc/frame.h */
     GBytes *bytes;  /* (owned) */
+    int *fds;       /* (owned) (nullable): descriptors that came with it; -1 where taken over */
+    guint n_fds;
 };
 
 KilnClient *kiln_client_ref(KilnClient *client);
@@ -44,7 +46,8 @@ gboolean kiln_client_is_closed(const KilnClient *client);
 /* By the socket it came through, or because it said so when it opened. */
 gboolean kiln_client_is_read_only(const KilnClient *client);
 const KilnIdentity *kiln_client_identity(const KilnClient *client);
-/* (nullable): the name in its CONNECT_OPEN, such as "kiln:///system"; NULL before. */
+/* (nullable): the name in its CONNECT_OPEN, such as "kiln:///system"; "" if that had none; NULL
+ * before. */
 const char *kiln_client_uri(const KilnClient *client);
 /* The data of the server: the KilnDriver of ops/driver.h. */
 gpointer kiln_client_driver(const KilnClient *client);
@@ -68,13 +71,14 @@ void kiln_client_off_close(KilnClient *client, guint id);
 void kiln_client_send_message(KilnClient *client, int procedure, xdrproc_t codec,
                               gconstpointer message);
 
-/* Queues a whole packet, of somebody else's making (relay). */
+/* Queues a whole packet, of somebody else's making (relay).  A reply ends the raw call of its
+ * serial, of which a client may have as many under way as of others. */
 void kiln_client_send_packet(KilnClient *client, GBytes *packet);
 
 /**
  * kiln_client_claim_serial:
- * @packet: (nullable): called for each packet of the stream of that number that comes; NULL ends
- *   the claim
+ * @packet: (nullable): called for each packet of the stream of that number that comes, which is
+ *   borrowed (its bytes may be referenced); NULL ends the claim
  *
  * Streams that somebody else serves (relay).
  */
@@ -88,9 +92,16 @@ gboolean kiln_client_is_congested(KilnClient *client,
                                   void (*drained)(KilnClient *client, gpointer data),
                                   gpointer data);
 
+/* Forgets all that is to be called with @data when it has drained. */
+void kiln_client_not_drained(KilnClient *client, gpointer data);
+
 /* Answers a call that was taken raw: an error for its serial. */
 void kiln_client_fail_packet(KilnClient *client, const KilnPacket *packet, int code,
                              const char *message);
+
+/* It said that it answers to keepalive (SUPPORTS_FEATURE of VIR_DRV_FEATURE_PROGRAM_KEEPALIVE):
+ * from now on it is asked, if the server is to do that. */
+void kiln_client_start_keepalive(KilnClient *client);
 
 void kiln_packet_free(KilnPacket *packet);
 

@@ -1,13 +1,21 @@
 noinst_LIBRARIES += libkiln-rpc.a libkiln-protocol.a
 libkiln_rpc_a_CFLAGS = $(AM_DRIVER_CFLAGS)
 libkiln_rpc_a_SOURCES = \
-	%D%/call.h \
-	%D%/client.h \
-	%D%/events.h \
-	%D%/params.c \
-	%D%/params.h \
+	%D%/authenticate.c %D%/authenticate.h \
+	%D%/call.c %D%/call.h %D%/call-private.h \
+	%D%/client.c %D%/client.h %D%/client-private.h \
+	%D%/client-io.c \
+	%D%/connection.c %D%/connection.h \
+	%D%/dispatch.c %D%/dispatch.h \
+	%D%/events.c %D%/events.h %D%/events-private.h \
+	%D%/frame.c %D%/frame.h \
+	%D%/keepalive.c %D%/keepalive.h \
+	%D%/params.c %D%/params.h \
+	%D%/peer.c %D%/peer.h \
+	%D%/poller.c %D%/poller.h \
 	%D%/procedure.h \
-	%D%/server.h
+	%D%/server.c %D%/server.h %D%/server-private.h \
+	%D%/stream.c %D%/stream.h
 
 # The codecs, generated: their code is as it comes.
 EXTRA_DIST += %D%/protocol.x

@@ -44,7 +44,8 @@ typedef enum {
  * @ret, @ret_size: (nullable): of the answer
  * @handle: (nullable): main thread.  Answers the call, now or later, once (rpc/call.h).  @args is
  *   valid until then.
- * @raw: (nullable): instead of @handle: gets the packet as it came (rpc/client.h)
+ * @raw: (nullable): instead of @handle: gets the packet as it came (rpc/client.h), borrowed: its
+ *   bytes may be referenced.  Answers with kiln_client_send_packet() or kiln_client_fail_packet().
  * @reason: (nullable): instead of both: why this is refused, VIR_ERR_OPERATION_UNSUPPORTED
  *
  * A number without a row is VIR_ERR_NO_SUPPORT if the protocol has it, else an unknown procedure.
