@@ -1,4 +1,5 @@
 noinst_LIBRARIES += libkiln-agent.a
 libkiln_agent_a_CFLAGS = $(AM_DRIVER_CFLAGS)
 libkiln_agent_a_SOURCES = \
-	%D%/agent.h
+	%D%/agent.c %D%/agent.h \
+	%D%/reader.c %D%/reader.h

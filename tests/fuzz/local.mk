@@ -114,3 +114,10 @@ EXTRA_DIST += tests/fuzz/corpus/vfio-pci
 
 fuzz-targets: $(fuzz_targets)
 .PHONY: fuzz-targets
+
+fuzz_targets += tests/fuzz/agent-reader-fuzz
+tests_fuzz_agent_reader_fuzz_SOURCES = tests/fuzz/agent-reader-fuzz.c $(FUZZ_MAIN)
+tests_fuzz_agent_reader_fuzz_CFLAGS = $(AM_DRIVER_CFLAGS)
+tests_fuzz_agent_reader_fuzz_LDADD = libkiln-agent.a libkiln-error.a $(JSON_LIBS) $(LDADD)
+tests_fuzz_agent_reader_fuzz_LDFLAGS = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/corpus/agent-reader
