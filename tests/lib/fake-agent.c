@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fake-agent.h"
+#include "tests/lib/fake-agent.h"
 
 #include "base/fd.h"
 #include "base/unix-socket.h"

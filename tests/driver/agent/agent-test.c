@@ -3,8 +3,8 @@
 
 #include "agent/reader.h"
 #include "error/vir-error.h"
-#include "fake-agent.h"
-#include "kiln-test.h"
+#include "tests/lib/fake-agent.h"
+#include "tests/lib/kiln-test.h"
 
 #include <string.h>
 
