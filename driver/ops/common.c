@@ -59,6 +59,32 @@ kiln_ops_fill_domain(remote_nonnull_domain *about, const KilnGuest *guest)
     about->id = kiln_guest_id(guest);
 }
 
+const KilnDomain *
+kiln_ops_document(KilnCall *call, KilnGuest *guest, gboolean config, KilnDomain **owned)
+{
+    const KilnDomain *live = config ? NULL : kiln_guest_live(guest);
+    g_autoptr(GError) error = NULL;
+
+    *owned = NULL;
+    if (live != NULL)
+        return live;
+    *owned = kiln_guest_definition(guest, &error);
+    if (*owned == NULL)
+        kiln_call_fail_error(call, error);
+    return *owned;
+}
+
+gboolean
+kiln_ops_affects(KilnCall *call, KilnGuest *guest, unsigned flags, gboolean *live, gboolean *config)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (kiln_guest_affects(guest, flags, live, config, &error))
+        return TRUE;
+    kiln_call_fail_error(call, error);
+    return FALSE;
+}
+
 gboolean
 kiln_ops_check_flags(KilnCall *call, unsigned flags, unsigned known)
 {

@@ -56,6 +56,21 @@ void kiln_ops_fill_domain(remote_nonnull_domain *about, const KilnGuest *guest);
 /* FALSE after ending the call with VIR_ERR_INVALID_ARG, if @flags has any but those of @known. */
 gboolean kiln_ops_check_flags(KilnCall *call, unsigned flags, unsigned known);
 
+/**
+ * kiln_ops_document:
+ * @config: the definition on disk, even of a running domain
+ * @owned: (out): to be freed with kiln_domain_free(); often NULL
+ *
+ * Returns: (nullable): what is to be looked at: what runs, else the definition; NULL after ending
+ *   the call with the reason why it cannot be read.
+ */
+const KilnDomain *kiln_ops_document(KilnCall *call, KilnGuest *guest, gboolean config,
+                                    KilnDomain **owned);
+
+/* kiln_guest_affects(), which ends the call where it says no. */
+gboolean kiln_ops_affects(KilnCall *call, KilnGuest *guest, unsigned flags, gboolean *live,
+                          gboolean *config);
+
 /* FALSE after ending the call with VIR_ERR_INVALID_ARG, if @flags has both @one and @other. */
 gboolean kiln_ops_exclusive_flags(KilnCall *call, unsigned flags, unsigned one,
                                   const char *one_name, unsigned other, const char *other_name);

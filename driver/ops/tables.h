@@ -7,5 +7,13 @@
 
 extern const KilnProcedureTable kiln_ops_connect;
 extern const KilnProcedureTable kiln_ops_domain_list;
+extern const KilnProcedureTable kiln_ops_domain_config;
+extern const KilnProcedureTable kiln_ops_domain_define;
+extern const KilnProcedureTable kiln_ops_domain_info;
+extern const KilnProcedureTable kiln_ops_domain_xml;
+extern const KilnProcedureTable kiln_ops_lifecycle;
+extern const KilnProcedureTable kiln_ops_metadata;
+extern const KilnProcedureTable kiln_ops_refused;
+extern const KilnProcedureTable kiln_ops_saved;
 
 #endif
