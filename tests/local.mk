@@ -54,6 +54,7 @@ include tests/driver/agent/local.mk
 include tests/boot/local.mk
 include tests/acpi/local.mk
 include tests/machine/local.mk
+include tests/driver/ops.mk
 include tests/control/local.mk
 include tests/schema/local.mk
 include tests/resolve/local.mk

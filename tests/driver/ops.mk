@@ -1,0 +1,9 @@
+# driver/ops on a fake list of domains, and without a socket.
+check_PROGRAMS += tests/driver/ops-domain-test
+TESTS += tests/driver/ops-domain-test
+tests_driver_ops_domain_test_SOURCES = tests/driver/ops-domain-test.c \
+	tests/driver/fake-call.c tests/driver/fake-call.h \
+	tests/driver/fake-guest.c tests/driver/fake-guest.h
+tests_driver_ops_domain_test_CFLAGS = $(AM_DRIVER_CFLAGS) $(CHECK_CFLAGS)
+tests_driver_ops_domain_test_LDADD = libkiln-test.a libkiln-ops.a libkiln-protocol.a \
+	libkiln-error.a libkiln-domain.a libkiln-base.a $(CHECK_LIBS) $(GIO_LIBS) $(TIRPC_LIBS) $(KILN_LIBS)
