@@ -166,3 +166,104 @@ kiln_domain_rules_find(const KilnXmlNode *node, const char *attribute)
     }
     return NULL;
 }
+
+/* ---- Asking ---------------------------------------------------------------------------------- */
+
+gboolean
+kiln_domain_rule_allows(const KilnDomainRule *rule, const char *value)
+{
+    g_auto(GStrv) words = NULL;
+
+    if (rule->values == NULL)
+        return TRUE;
+    words = g_strsplit(rule->values, " ", -1);
+    for (char **word = words; *word != NULL; word++) {
+        gsize length = strlen(*word);
+
+        if ((*word)[length - 1] == '*' ? strncmp(*word, value, length - 1) == 0
+                                       : strcmp(*word, value) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean
+takes(const KilnXmlNode *node, const char *attribute, const char *value)
+{
+    const KilnDomainRule *rule = kiln_domain_rules_find(node, attribute);
+
+    return rule != NULL && rule->verdict != KILN_RULE_REFUSED &&
+           (value == NULL || kiln_domain_rule_allows(rule, value));
+}
+
+static void
+add_attribute(KilnXmlNode *node, const char *name, gsize length, const char *value)
+{
+    KilnXmlAttribute *attribute = g_new0(KilnXmlAttribute, 1);
+
+    attribute->name = g_strndup(name, length);
+    attribute->value = g_strdup(value);
+    g_ptr_array_add(node->attributes, attribute);
+}
+
+static void
+attribute_free(gpointer data)
+{
+    KilnXmlAttribute *attribute = data;
+
+    g_free(attribute->name);
+    g_free(attribute->value);
+    g_free(attribute);
+}
+
+/* The element that @step, "name" or "name[attribute=value]", is. */
+static KilnXmlNode *
+node_of(const char *step, KilnXmlNode *parent)
+{
+    KilnXmlNode *node = g_new0(KilnXmlNode, 1);
+    gsize name = strcspn(step, "[@");
+    const char *equals = strchr(step, '=');
+
+    node->name = g_strndup(step, name);
+    node->parent = parent;
+    node->attributes = g_ptr_array_new_with_free_func(attribute_free);
+    node->children = g_ptr_array_new();
+    if (step[name] == '[' && equals != NULL) {
+        g_autofree char *value = g_strndup(equals + 1, strcspn(equals + 1, "]"));
+
+        add_attribute(node, step + name + 1, (gsize)(equals - step) - name - 1, value);
+    }
+    return node;
+}
+
+static void
+node_free(gpointer data)
+{
+    KilnXmlNode *node = data;
+
+    g_ptr_array_unref(node->attributes);
+    g_ptr_array_unref(node->children);
+    g_free(node->name);
+    g_free(node);
+}
+
+gboolean
+kiln_domain_rules_take(const char *path, const char *value)
+{
+    g_auto(GStrv) steps = g_strsplit(path, "/", -1);
+    g_autoptr(GPtrArray) nodes = g_ptr_array_new_with_free_func(node_free);
+    const char *attribute = strchr(path, '@');
+    KilnXmlNode *node = NULL;
+
+    for (char **step = steps; *step != NULL; step++) {
+        gboolean last = step[1] == NULL;
+
+        node = node_of(*step, node);
+        g_ptr_array_add(nodes, node);
+        if (last && attribute != NULL && value != NULL)
+            add_attribute(node, attribute + 1, strlen(attribute + 1), value);
+        if (!takes(node, NULL, last && attribute == NULL ? value : NULL))
+            return FALSE;
+    }
+    return attribute == NULL || takes(node, attribute + 1, value);
+}

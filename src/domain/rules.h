@@ -44,4 +44,19 @@ const KilnDomainRule *kiln_domain_rules(guint *n_rules);
  */
 const KilnDomainRule *kiln_domain_rules_find(const KilnXmlNode *node, const char *attribute);
 
+/* Whether @rule's values are not bounded, or have @value. */
+gboolean kiln_domain_rule_allows(const KilnDomainRule *rule, const char *value);
+
+/**
+ * kiln_domain_rules_take:
+ * @path: "domain/os/kernel", "domain/cpu@mode"; a step may have one attribute,
+ *   "domain/devices/controller[type=pci]@model"
+ * @value: (nullable): of the attribute, or the element's text
+ *
+ * What capabilities are made of.  Conditions, which need the rest of a document, are not looked at.
+ *
+ * Returns: whether that is honoured or kept, and all the elements that it is in.
+ */
+gboolean kiln_domain_rules_take(const char *path, const char *value);
+
 #endif

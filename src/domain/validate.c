@@ -8,21 +8,6 @@
 
 #include <string.h>
 
-static gboolean
-value_allowed(const char *values, const char *value)
-{
-    g_auto(GStrv) words = g_strsplit(values, " ", -1);
-
-    for (char **word = words; *word != NULL; word++) {
-        gsize length = strlen(*word);
-
-        if ((*word)[length - 1] == '*' ? strncmp(*word, value, length - 1) == 0
-                                       : strcmp(*word, value) == 0)
-            return TRUE;
-    }
-    return FALSE;
-}
-
 /* Whether what is below may be looked at: it is not refused as a whole. */
 static gboolean
 hold(const KilnDomain *domain, const KilnXmlNode *node, const char *attribute, const char *value,
@@ -41,7 +26,7 @@ hold(const KilnDomain *domain, const KilnXmlNode *node, const char *attribute, c
         kiln_fault_add(faults, KILN_FAULT_UNSUPPORTED, node, attribute, "%s", reason);
         return rule != NULL && rule->verdict != KILN_RULE_REFUSED;
     }
-    if (rule->values != NULL && !value_allowed(rule->values, value))
+    if (!kiln_domain_rule_allows(rule, value))
         kiln_fault_add(faults, KILN_FAULT_UNSUPPORTED, node, attribute, "'%s' is not honoured: %s",
                        value, rule->note != NULL ? rule->note : rule->values);
     return TRUE;
