@@ -9,10 +9,12 @@ libkiln_guest_a_SOURCES = \
 	%D%/guest.c %D%/guest.h \
 	%D%/guest-private.h \
 	%D%/head.c %D%/head.h \
+	%D%/hear.c %D%/hear.h \
 	%D%/jobs.c \
 	%D%/list.c %D%/list.h \
 	%D%/list-check.c %D%/list-check.h \
 	%D%/news.c \
+	%D%/proxy.c %D%/proxy.h \
 	%D%/run.c %D%/run.h \
 	%D%/spawn.c %D%/spawn.h \
 	%D%/start.c \

@@ -122,7 +122,7 @@ outcome_of(const KilnRun *run, int status)
         return run->outcome;
     if (WIFSIGNALED(status))
         return WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM ? KILN_RUN_DESTROYED
-                                                                          : KILN_RUN_CRASHED;
+                                                                          : KILN_RUN_KILLED;
     switch (WEXITSTATUS(status)) {
     case EXIT_DONE: return KILN_RUN_POWEROFF;
     case EXIT_CRASHED: return KILN_RUN_CRASHED;
@@ -157,6 +157,7 @@ static const struct {
     [KILN_RUN_POWEROFF] = { VIR_DOMAIN_SHUTOFF_SHUTDOWN, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN },
     [KILN_RUN_DESTROYED] = { VIR_DOMAIN_SHUTOFF_DESTROYED, VIR_DOMAIN_EVENT_STOPPED_DESTROYED },
     [KILN_RUN_CRASHED] = { VIR_DOMAIN_SHUTOFF_CRASHED, VIR_DOMAIN_EVENT_STOPPED_CRASHED },
+    [KILN_RUN_KILLED] = { VIR_DOMAIN_SHUTOFF_CRASHED, VIR_DOMAIN_EVENT_STOPPED_FAILED },
     [KILN_RUN_FAILED] = { VIR_DOMAIN_SHUTOFF_FAILED, VIR_DOMAIN_EVENT_STOPPED_FAILED },
 };
 

@@ -27,6 +27,7 @@ typedef enum {
     KILN_RUN_POWEROFF,
     KILN_RUN_DESTROYED,
     KILN_RUN_CRASHED,
+    KILN_RUN_KILLED, /* by a signal that was not meant for it */
     KILN_RUN_FAILED,
 } KilnRunOutcome;
 
@@ -42,6 +43,7 @@ struct KilnRun {
     int state;       /* virDomainState */
     int reason;
     KilnRunOutcome outcome;
+    gboolean reason_unknown; /* adopted, and it has not said */
     gboolean shutdown_told;
     KilnDomain *live;   /* (owned) (nullable) */
     KilnStart *start;   /* (nullable): while it starts */

@@ -1,5 +1,6 @@
 # Unit tests of the room guest, with a process in the place of kiln.
-driver_guest_tests = tests/driver/guest-store-test tests/driver/guest-life-test
+driver_guest_tests = tests/driver/guest-store-test tests/driver/guest-life-test \
+	tests/driver/guest-talk-test
 check_PROGRAMS += $(driver_guest_tests) tests/driver/fake-kiln
 TESTS += $(driver_guest_tests)
 guest_fixture = tests/driver/guest-fixture.c tests/driver/guest-fixture.h
@@ -16,3 +17,6 @@ tests_driver_guest_store_test_LDADD = $(guest_test_libs)
 tests_driver_guest_life_test_SOURCES = tests/driver/guest-life-test.c $(guest_fixture)
 tests_driver_guest_life_test_CFLAGS = $(guest_test_cflags)
 tests_driver_guest_life_test_LDADD = $(guest_test_libs)
+tests_driver_guest_talk_test_SOURCES = tests/driver/guest-talk-test.c $(guest_fixture)
+tests_driver_guest_talk_test_CFLAGS = $(guest_test_cflags)
+tests_driver_guest_talk_test_LDADD = $(guest_test_libs)
