@@ -8,10 +8,17 @@
 /**
  * kiln_caps_format:
  * @program: path of kiln
+ * @host_uuid: (nullable): 16 bytes
  *
  * Returns: (transfer full): <capabilities>, of one guest architecture with domain type kvm.
  */
 char *kiln_caps_format(const char *program, const guint8 *host_uuid);
+
+/* What the board's tables say, else /etc/machine-id; FALSE if neither is unique. */
+gboolean kiln_caps_host_uuid(guint8 uuid[16]);
+
+/* (transfer full): <sysinfo> */
+char *kiln_caps_sysinfo(void);
 
 /**
  * kiln_caps_domain:

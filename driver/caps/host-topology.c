@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Cells, CPUs and caches of the host; see host.h. */
-#include "caps/host-topology.h"
+#include "caps/host.h"
 
 #include <string.h>
 #include <unistd.h>
-
-#include "caps/host.h"
 
 #define CPU  "/sys/devices/system/cpu"
 #define NODE "/sys/devices/system/node"
 
 static KilnHostTopology *known; /* (nullable) */
+static guint generation;
 
 /* ---- Freeing --------------------------------------------------------------------------------- */
 
@@ -348,8 +347,16 @@ kiln_host_topology(void)
     if (known == NULL || g_strcmp0(online, known->online_text) != 0) {
         kiln_host_topology_forget();
         known = topology_read(g_steal_pointer(&online));
+        generation++;
     }
     return known;
+}
+
+guint
+kiln_host_topology_generation(void)
+{
+    (void)kiln_host_topology();
+    return generation;
 }
 
 const KilnHostCell *

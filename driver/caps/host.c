@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "caps/host-topology.h"
 
 static char *host_root; /* (nullable): "" */
 

@@ -85,6 +85,12 @@ typedef struct {
  */
 const KilnHostTopology *kiln_host_topology(void);
 
+/* It is read again at the next call: somebody has changed what is not seen by itself. */
+void kiln_host_topology_forget(void);
+
+/* How often it was read: another number is another topology. */
+guint kiln_host_topology_generation(void);
+
 /* (transfer full): of KilnHostCache, of the last levels as libvirt lists them: those of level 3 */
 GArray *kiln_host_caches(void);
 

@@ -1,6 +1,7 @@
 # Unit tests of driver/caps.
-check_PROGRAMS += tests/driver/caps-test tests/driver/caps-print
-TESTS += tests/driver/caps-test tests/driver/caps-schema-test.sh tests/driver/caps-virtinst-test.sh
+caps_tests = tests/driver/caps-test tests/driver/caps-cpu-test
+check_PROGRAMS += $(caps_tests) tests/driver/caps-print
+TESTS += $(caps_tests) tests/driver/caps-schema-test.sh tests/driver/caps-virtinst-test.sh
 dist_check_SCRIPTS += tests/driver/caps-schema-test.sh tests/driver/caps-virtinst-test.sh
 CAPS_TEST_LIBS = libkiln-test.a libkiln-caps.a libkiln-error.a libkiln-kvm.a libkiln-memory.a \
 	libkiln-state.a libkiln-domain.a libkiln-base.a $(CHECK_LIBS) $(GIO_LIBS) $(KILN_LIBS)
@@ -10,3 +11,6 @@ tests_driver_caps_test_LDADD = $(CAPS_TEST_LIBS)
 tests_driver_caps_print_SOURCES = tests/driver/caps-print.c tests/driver/fake-host.c tests/driver/fake-host.h
 tests_driver_caps_print_CFLAGS = $(AM_DRIVER_CFLAGS)
 tests_driver_caps_print_LDADD = $(CAPS_TEST_LIBS)
+tests_driver_caps_cpu_test_SOURCES = tests/driver/caps-cpu-test.c tests/driver/fake-host.c tests/driver/fake-host.h
+tests_driver_caps_cpu_test_CFLAGS = $(AM_DRIVER_CFLAGS)
+tests_driver_caps_cpu_test_LDADD = $(CAPS_TEST_LIBS)
