@@ -5,6 +5,8 @@
 #include "rpc/frame.h"
 #include "rpc/stream.h"
 
+enum { STREAMS_MAX = 128 }; /* of one client, at a time */
+
 struct KilnCall {
     KilnClient *client; /* (owned) */
     const KilnProcedure *row;
@@ -124,9 +126,15 @@ kiln_call_reply_fds(KilnCall *call, gconstpointer ret, const int *fds, guint n_f
 static gboolean
 may_stream(KilnCall *call)
 {
-    if (!kiln_client_has_claim(call->client, call->packet->serial))
+    const char *reason = NULL;
+
+    if (kiln_client_has_claim(call->client, call->packet->serial))
+        reason = "a stream with this serial is open";
+    else if (kiln_client_n_claims(call->client) >= STREAMS_MAX)
+        reason = "too many streams are open";
+    else
         return TRUE;
-    send_error(call, VIR_ERR_RPC, VIR_FROM_RPC, "a stream with this serial is open");
+    send_error(call, VIR_ERR_RPC, VIR_FROM_RPC, reason);
     return FALSE;
 }
 

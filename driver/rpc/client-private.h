@@ -106,6 +106,7 @@ void kiln_client_release(KilnClient *client);
 
 /* Gives @packet to whom claimed its serial; FALSE if nobody did. */
 gboolean kiln_client_to_claim(KilnClient *client, KilnPacket *packet);
+guint kiln_client_n_claims(KilnClient *client);
 gboolean kiln_client_has_claim(KilnClient *client, guint32 serial);
 void kiln_client_expect_raw(KilnClient *client, guint32 serial);
 

@@ -88,15 +88,15 @@ kiln_client_close(KilnClient *client)
     g_clear_pointer(&client->watch, kiln_poller_remove);
     kiln_client_io_clear(client);
     kiln_events_forget(server, client);
-    kiln_server_client_closed(server, client);
-    client->server = NULL;
-    kiln_fd_clear(&client->fd);
     while (client->closers != NULL && client->closers->len > 0) {
         Closer closer = g_array_index(client->closers, Closer, 0);
 
         g_array_remove_index(client->closers, 0);
         closer.closed(client, closer.data);
     }
+    kiln_server_client_closed(server, client);
+    client->server = NULL;
+    kiln_fd_clear(&client->fd);
     g_clear_pointer(&client->claims, g_hash_table_unref);
     kiln_client_unref(client); /* the server's */
     kiln_client_unref(client);
@@ -302,6 +302,12 @@ gboolean
 kiln_client_has_claim(KilnClient *client, guint32 serial)
 {
     return find_claim(client, serial) != NULL;
+}
+
+guint
+kiln_client_n_claims(KilnClient *client)
+{
+    return client->claims != NULL ? g_hash_table_size(client->claims) : 0;
 }
 
 gboolean

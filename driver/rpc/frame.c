@@ -174,7 +174,8 @@ kiln_frame_error_domain(int code)
 {
     switch (code) {
     case VIR_ERR_RPC: return VIR_FROM_RPC;
-    case VIR_ERR_AUTH_FAILED: return VIR_FROM_AUTH;
+    /* By these virsh decides whether to start an agent that asks for a password. */
+    case VIR_ERR_AUTH_FAILED:
     case VIR_ERR_AUTH_CANCELLED:
     case VIR_ERR_AUTH_UNAVAILABLE: return VIR_FROM_POLKIT;
     case VIR_ERR_XML_ERROR:

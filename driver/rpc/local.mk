@@ -12,6 +12,7 @@ libkiln_rpc_a_SOURCES = \
 	%D%/keepalive.c %D%/keepalive.h \
 	%D%/params.c %D%/params.h \
 	%D%/peer.c %D%/peer.h \
+	%D%/polkit.c %D%/polkit.h \
 	%D%/poller.c %D%/poller.h \
 	%D%/procedure.h \
 	%D%/server.c %D%/server.h %D%/server-private.h \

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -278,6 +279,8 @@ kiln_server_new(const KilnServerOptions *options)
 {
     KilnServer *server = g_new0(KilnServer, 1);
 
+    /* Streams write into pipes, whose readers may leave. */
+    signal(SIGPIPE, SIG_IGN);
     server->driver = options->driver;
     server->open = options->open;
     take_limits(server, &options->limits);

@@ -1,5 +1,5 @@
 # The RPC of virtkilnd, from a hand-made client.
-driver_rpc_tests = tests/driver/rpc-server-test
+driver_rpc_tests = tests/driver/rpc-server-test tests/driver/rpc-stream-test
 check_PROGRAMS += $(driver_rpc_tests)
 TESTS += $(driver_rpc_tests)
 driver_rpc_peer = tests/lib/rpc-peer.c tests/lib/rpc-peer.h
@@ -9,3 +9,6 @@ driver_rpc_libs = libkiln-test.a libkiln-rpc.a libkiln-protocol.a libkiln-error.
 tests_driver_rpc_server_test_SOURCES = tests/driver/rpc-server-test.c $(driver_rpc_peer)
 tests_driver_rpc_server_test_CFLAGS = $(AM_DRIVER_CFLAGS) $(CHECK_CFLAGS)
 tests_driver_rpc_server_test_LDADD = $(driver_rpc_libs)
+tests_driver_rpc_stream_test_SOURCES = tests/driver/rpc-stream-test.c $(driver_rpc_peer)
+tests_driver_rpc_stream_test_CFLAGS = $(AM_DRIVER_CFLAGS) $(CHECK_CFLAGS)
+tests_driver_rpc_stream_test_LDADD = $(driver_rpc_libs)
