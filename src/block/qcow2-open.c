@@ -240,7 +240,7 @@ new_layer(const KilnQcow2Options *options)
     q->freed = g_array_new(FALSE, FALSE, sizeof(Qcow2Freed));
     q->io_scratch = options->child->request_size;
     q->queue_end = &q->queue;
-    qcow2_tasks_init(&q->tasks);
+    qcow2_tasks_init(&q->tasks, QCOW2_MAX_TASKS);
     return q;
 }
 

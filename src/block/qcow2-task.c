@@ -2,10 +2,8 @@
 /* See qcow2-task.h. */
 #include "block/qcow2-task.h"
 
-enum { KEEP = 16 /* stacks */ };
-
 struct Qcow2Task {
-    Qcow2Task *next;      /* in the ready queue */
+    Qcow2Task *next;      /* in the ready queue, or among the free ones */
     Qcow2Task *next_wait; /* in a list of waiters */
     gboolean waiting;     /* in such a list */
     Qcow2TaskFunc func;
@@ -17,16 +15,49 @@ struct Qcow2Task {
 };
 
 void
-qcow2_tasks_init(Qcow2Tasks *tasks)
+qcow2_tasks_init(Qcow2Tasks *tasks, unsigned keep)
 {
-    *tasks = (Qcow2Tasks){ .pool = kiln_coroutine_pool_new(KEEP) };
+    *tasks = (Qcow2Tasks){ .keep = keep, .pool = kiln_coroutine_pool_new(keep) };
     tasks->ready_end = &tasks->ready;
 }
 
 void
 qcow2_tasks_clear(Qcow2Tasks *tasks)
 {
+    while (tasks->free != NULL) {
+        Qcow2Task *task = tasks->free;
+
+        tasks->free = task->next;
+        g_free(task);
+    }
+    tasks->n_free = 0;
     g_clear_pointer(&tasks->pool, kiln_coroutine_pool_free);
+}
+
+/* All zero. */
+static Qcow2Task *
+take(Qcow2Tasks *tasks)
+{
+    Qcow2Task *task = tasks->free;
+
+    if (task == NULL)
+        return g_new0(Qcow2Task, 1);
+    tasks->free = task->next;
+    tasks->n_free--;
+    *task = (Qcow2Task){ 0 };
+    return task;
+}
+
+static void
+give_back(Qcow2Tasks *tasks, Qcow2Task *task)
+{
+    if (tasks->n_free == tasks->keep) {
+        g_free(task);
+        return;
+    }
+    task->next = tasks->free;
+    tasks->free = task;
+    tasks->n_free++;
 }
 
 static void
@@ -66,7 +97,7 @@ drain(Qcow2Tasks *tasks)
         tasks->current = NULL;
         if (task->ended) {
             tasks->n--;
-            g_free(task);
+            give_back(tasks, task);
         }
     }
     tasks->draining = FALSE;
@@ -75,7 +106,7 @@ drain(Qcow2Tasks *tasks)
 void
 qcow2_task_start(Qcow2Tasks *tasks, Qcow2TaskFunc func, gpointer data)
 {
-    Qcow2Task *task = g_new0(Qcow2Task, 1);
+    Qcow2Task *task = take(tasks);
 
     task->func = func;
     task->data = data;

@@ -17,7 +17,10 @@ typedef struct {
     Qcow2Task *ready;      /* first of a queue */
     Qcow2Task **ready_end; /* where the next one is put */
     gboolean draining;
-    unsigned n;              /* that have not ended */
+    unsigned n;      /* that have not ended */
+    Qcow2Task *free; /* (owned) (nullable): @n_free, for the next */
+    unsigned n_free;
+    unsigned keep;
     KilnCoroutinePool *pool; /* (owned) */
 } Qcow2Tasks;
 
@@ -33,7 +36,8 @@ typedef struct {
     Qcow2Waiters waiters;
 } Qcow2Lock;
 
-void qcow2_tasks_init(Qcow2Tasks *tasks);
+/* @keep: tasks and stacks that are kept for the next: so many at a time allocate nothing. */
+void qcow2_tasks_init(Qcow2Tasks *tasks, unsigned keep);
 void qcow2_tasks_clear(Qcow2Tasks *tasks); /* all have ended */
 
 /* Runs @func in a task of its own: at once, unless a task of this layer is running. */

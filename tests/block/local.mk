@@ -32,10 +32,12 @@ check-qcow2: $(QCOW2_TEST_FILES)
 	@$(AM_TESTS_ENVIRONMENT) $(PYTHON3) $(srcdir)/tests/block/qcow2-qemu-test.py --full
 .PHONY: check-qcow2
 
-block_tests = tests/block/file-test tests/block/lock-test tests/block/layers-test
+block_tests = tests/block/file-test tests/block/lock-test tests/block/layers-test \
+	tests/block/qcow2-task-test
 check_PROGRAMS += $(block_tests)
 TESTS += $(block_tests)
 tests_block_file_test_SOURCES = tests/block/file-test.c
+tests_block_qcow2_task_test_SOURCES = tests/block/qcow2-task-test.c
 tests_block_lock_test_SOURCES = tests/block/lock-test.c
 tests_block_layers_test_SOURCES = tests/block/layers-test.c $(fd_child)
 
