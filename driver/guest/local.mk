@@ -3,9 +3,11 @@ noinst_LIBRARIES += libkiln-guest.a
 libkiln_guest_a_CFLAGS = $(AM_DRIVER_CFLAGS)
 libkiln_guest_a_SOURCES = \
 	%D%/adopt.c %D%/adopt.h \
+	%D%/autostart.c \
 	%D%/cgroup.c %D%/cgroup.h \
 	%D%/define.c \
 	%D%/destroy.c \
+	%D%/found.c %D%/found.h \
 	%D%/guest.c %D%/guest.h \
 	%D%/guest-private.h \
 	%D%/head.c %D%/head.h \
@@ -14,6 +16,7 @@ libkiln_guest_a_SOURCES = \
 	%D%/list.c %D%/list.h \
 	%D%/list-check.c %D%/list-check.h \
 	%D%/news.c \
+	%D%/probe.c %D%/probe.h \
 	%D%/proxy.c %D%/proxy.h \
 	%D%/run.c %D%/run.h \
 	%D%/spawn.c %D%/spawn.h \

@@ -118,7 +118,7 @@ outcome_of(const KilnRun *run, int status)
 {
     if (run->killed)
         return KILN_RUN_DESTROYED;
-    if (!run->is_child || status < 0)
+    if (status < 0)
         return run->outcome;
     if (WIFSIGNALED(status))
         return WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM ? KILN_RUN_DESTROYED
@@ -136,7 +136,7 @@ log_end(const KilnRun *run, int status)
 {
     const char *name = run->guest->name;
 
-    if (run->killed || !run->is_child || status < 0)
+    if (run->killed || status < 0)
         return;
     if (WIFSIGNALED(status))
         kiln_log(KILN_LOG_ERROR, "the process of '%s' (pid %d) was ended by signal %d (%s)", name,
@@ -209,7 +209,7 @@ reap(const KilnRun *run)
 {
     siginfo_t info = { 0 };
 
-    if (!run->is_child || waitid(P_PIDFD, (id_t)run->pidfd, &info, WEXITED | WNOHANG) < 0)
+    if (waitid(P_PIDFD, (id_t)run->pidfd, &info, WEXITED | WNOHANG) < 0)
         return -1;
     return info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0)
                                       : W_EXITCODE(0, info.si_status);
@@ -237,11 +237,10 @@ on_process_end(int fd, GIOCondition ready, gpointer data)
 }
 
 void
-kiln_run_watch(KilnRun *run, pid_t pid, KilnFd pidfd, gboolean is_child)
+kiln_run_watch(KilnRun *run, pid_t pid, KilnFd pidfd)
 {
     run->pid = pid;
     run->pidfd = pidfd;
-    run->is_child = is_child;
     run->end = kiln_fd_source_new(NULL, pidfd, G_IO_IN, on_process_end, run);
 }
 

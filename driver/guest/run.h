@@ -34,10 +34,9 @@ typedef enum {
 struct KilnRun {
     KilnGuest *guest; /* borrowed: owns this */
     int id;
-    pid_t pid;         /* 0: none yet */
-    KilnFd pidfd;      /* (owned) */
-    GSource *end;      /* of @pidfd */
-    gboolean is_child; /* else it was adopted: nobody tells us its status */
+    pid_t pid;    /* 0: none yet */
+    KilnFd pidfd; /* (owned) */
+    GSource *end; /* of @pidfd */
     gboolean active;
     gboolean killed; /* by kiln_guest_destroy() */
     int state;       /* virDomainState */
@@ -64,8 +63,9 @@ KilnRun *kiln_run_new(KilnGuest *guest, int id, KilnDomain *live);
 /* (nullable): the process goes on. */
 void kiln_run_free(KilnRun *run);
 
-/* @pidfd: (transfer full) */
-void kiln_run_watch(KilnRun *run, pid_t pid, KilnFd pidfd, gboolean is_child);
+/* @pidfd: (transfer full): of a child of ours, or of any process: then nobody tells how it ended
+ * but itself. */
+void kiln_run_watch(KilnRun *run, pid_t pid, KilnFd pidfd);
 
 /* From now on it is a running domain; others are told by the caller. */
 void kiln_run_activate(KilnRun *run, int state, int reason);

@@ -157,23 +157,23 @@ begin(KilnSpawn *spawn, Plan *plan, GError **error)
     return TRUE;
 }
 
-static gboolean
-write_document(const KilnSpawn *spawn, GError **error)
+gboolean
+kiln_spawn_write_document(const char *path, const char *text, GError **error)
 {
-    g_autofree char *fresh = g_strconcat(spawn->document, ".new", NULL);
+    g_autofree char *fresh = g_strconcat(path, ".new", NULL);
     g_auto(KilnFd) fd =
         kiln_open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, PRIVATE_FILE, error);
     int written;
 
     if (fd < 0)
         return FALSE;
-    written = kiln_write_full(fd, spawn->text, strlen(spawn->text), -1);
-    if (written == 0 && rename(fresh, spawn->document) < 0)
+    written = kiln_write_full(fd, text, strlen(text), -1);
+    if (written == 0 && rename(fresh, path) < 0)
         written = -errno;
     if (written == 0)
         return TRUE;
     (void)unlink(fresh);
-    return kiln_error_set_errno(error, -written, "cannot write '%s'", spawn->document);
+    return kiln_error_set_errno(error, -written, "cannot write '%s'", path);
 }
 
 static char **
@@ -226,7 +226,7 @@ begin_with_files(KilnSpawn *spawn, GError **error)
 gboolean
 kiln_spawn(KilnSpawn *spawn, GError **error)
 {
-    if (!write_document(spawn, error))
+    if (!kiln_spawn_write_document(spawn->document, spawn->text, error))
         return FALSE;
     if (begin_with_files(spawn, error))
         return TRUE;

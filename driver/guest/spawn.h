@@ -55,6 +55,9 @@ void kiln_spawn_clear(KilnSpawn *spawn);
  */
 gboolean kiln_spawn(KilnSpawn *spawn, GError **error);
 
+/* Writes @text into a file of a file system in memory: as a whole, and not synced. */
+gboolean kiln_spawn_write_document(const char *path, const char *text, GError **error);
+
 /* What stands in the pipe, with an errno behind it, if there is no such program. */
 #define KILN_SPAWN_EXEC "exec "
 

@@ -212,7 +212,7 @@ on_spawned(gpointer work, const GError *error)
         finish(start, error);
         return;
     }
-    kiln_run_watch(run, start->spawn.pid, kiln_fd_steal(&start->spawn.pidfd), TRUE);
+    kiln_run_watch(run, start->spawn.pid, kiln_fd_steal(&start->spawn.pidfd));
     start->line = g_string_new(NULL);
     start->ready = kiln_fd_source_new(NULL, start->spawn.ready, G_IO_IN, on_ready, start);
     start->deadline = g_timeout_add_seconds(READY_SECONDS, on_deadline, start);

@@ -187,14 +187,18 @@ on_client(int fd, GIOCondition ready, gpointer data)
     int accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
     g_autoptr(GSocket) socket = g_socket_new_from_fd(accepted, NULL);
     g_autoptr(GSocketConnection) stream = g_socket_connection_factory_create_connection(socket);
-    GDBusConnection *bus = g_dbus_connection_new_sync(
-        G_IO_STREAM(stream), guid, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER, NULL, NULL, NULL);
+    GDBusConnection *bus =
+        g_dbus_connection_new_sync(G_IO_STREAM(stream), guid,
+                                   G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER |
+                                       G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
+                                   NULL, NULL, NULL);
 
     if (bus == NULL)
         return G_SOURCE_CONTINUE;
     (void)g_dbus_connection_register_object(bus, "/org/kiln/VM1", node->interfaces[0], &table, NULL,
                                             NULL, NULL);
     g_dbus_connection_set_exit_on_close(bus, FALSE);
+    g_dbus_connection_start_message_processing(bus);
     client = bus;
     return G_SOURCE_CONTINUE;
 }
@@ -242,7 +246,7 @@ main(int argc, char **argv)
     int listener;
 
     (void)prctl(PR_SET_PDEATHSIG, 0);
-    (void)alarm(60); /* of a test that failed */
+    (void)alarm(20); /* of a test that failed */
     (void)signal(SIGPIPE, SIG_IGN);
     for (int i = 1; i < argc; i++) {
         if (g_str_equal(argv[i], "--ready-fd"))
