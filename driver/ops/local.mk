@@ -13,6 +13,11 @@ libkiln_ops_a_SOURCES = \
 	%D%/domain-xml.c \
 	%D%/driver.h \
 	%D%/events.c \
+	%D%/host-cpu.c \
+	%D%/host-devices.c \
+	%D%/host-statistics.c \
+	%D%/host-work.c %D%/host-work.h \
+	%D%/host.c \
 	%D%/lifecycle.c \
 	%D%/lifecycle.h \
 	%D%/metadata.c \

@@ -15,5 +15,9 @@ extern const KilnProcedureTable kiln_ops_lifecycle;
 extern const KilnProcedureTable kiln_ops_metadata;
 extern const KilnProcedureTable kiln_ops_refused;
 extern const KilnProcedureTable kiln_ops_saved;
+extern const KilnProcedureTable kiln_ops_host;
+extern const KilnProcedureTable kiln_ops_host_statistics;
+extern const KilnProcedureTable kiln_ops_host_cpu;
+extern const KilnProcedureTable kiln_ops_host_devices;
 
 #endif

@@ -14,3 +14,15 @@ tests_driver_caps_print_LDADD = $(CAPS_TEST_LIBS)
 tests_driver_caps_cpu_test_SOURCES = tests/driver/caps-cpu-test.c tests/driver/fake-host.c tests/driver/fake-host.h
 tests_driver_caps_cpu_test_CFLAGS = $(AM_DRIVER_CFLAGS)
 tests_driver_caps_cpu_test_LDADD = $(CAPS_TEST_LIBS)
+
+# Calls about the host, on a fake one and without a socket.
+check_PROGRAMS += tests/driver/ops-host-test
+TESTS += tests/driver/ops-host-test
+tests_driver_ops_host_test_SOURCES = tests/driver/ops-host-test.c \
+	tests/driver/fake-call.c tests/driver/fake-call.h \
+	tests/driver/fake-guest.c tests/driver/fake-guest.h \
+	tests/driver/fake-host.c tests/driver/fake-host.h
+tests_driver_ops_host_test_CFLAGS = $(AM_DRIVER_CFLAGS) $(CHECK_CFLAGS)
+tests_driver_ops_host_test_LDADD = libkiln-test.a libkiln-ops.a libkiln-caps.a libkiln-rpc.a \
+	libkiln-protocol.a libkiln-error.a libkiln-kvm.a libkiln-memory.a libkiln-state.a \
+	libkiln-domain.a libkiln-base.a $(CHECK_LIBS) $(GIO_LIBS) $(TIRPC_LIBS) $(KILN_LIBS)
