@@ -63,6 +63,7 @@ include tests/cli/local.mk
 include tests/driver/devices.mk
 include tests/driver/guest.mk
 include tests/driver/rpc.mk
+include tests/driver/daemon.mk
 include tests/driver/caps.mk
 include tests/style/local.mk
 include tests/fuzz/local.mk

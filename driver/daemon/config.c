@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-typedef enum { NUMBER, OCTAL, TEXT, AUTH } Kind;
+typedef enum { NUMBER, OCTAL, TEXT, CHOICE } Kind;
 
 typedef struct {
     const char *key;
@@ -26,8 +26,8 @@ static const Key keys[] = {
     KEY("unix_sock_group", TEXT, socket_group, 0, 0),
     KEY("unix_sock_ro_perms", OCTAL, socket_ro_perms, 0, 0777),
     KEY("unix_sock_rw_perms", OCTAL, socket_rw_perms, 0, 0777),
-    KEY("auth_unix_ro", AUTH, auth_ro, 0, 0),
-    KEY("auth_unix_rw", AUTH, auth_rw, 0, 0),
+    KEY("auth_unix_ro", CHOICE, auth_ro, 0, 0),
+    KEY("auth_unix_rw", CHOICE, auth_rw, 0, 0),
     KEY("max_clients", NUMBER, limits.max_clients, 1, 100000),
     KEY("max_anonymous_clients", NUMBER, limits.max_anonymous_clients, 1, 100000),
     KEY("max_client_requests", NUMBER, limits.max_client_requests, 1, 1000),
@@ -101,7 +101,7 @@ set_text(const Key *key, char **member, const char *value, GError **error)
     if (text == NULL)
         return kiln_error_set(error, KILN_ERROR_INVALID, "the value of '%s' is not in quotes",
                               key->key);
-    if (key->kind == AUTH && strcmp(text, "none") != 0 && strcmp(text, "polkit") != 0)
+    if (key->kind == CHOICE && strcmp(text, "none") != 0 && strcmp(text, "polkit") != 0)
         return kiln_error_set(error, KILN_ERROR_INVALID, "'%s' is \"none\" or \"polkit\", not '%s'",
                               key->key, text);
     g_free(*member);
@@ -118,7 +118,7 @@ set(KilnDaemonConfig *config, const char *name, const char *value, const char *w
 
         if (strcmp(keys[i].key, name) != 0)
             continue;
-        return keys[i].kind == TEXT || keys[i].kind == AUTH
+        return keys[i].kind == TEXT || keys[i].kind == CHOICE
                    ? set_text(&keys[i], member, value, error)
                    : set_number(&keys[i], member, value, error);
     }

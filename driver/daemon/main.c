@@ -7,6 +7,7 @@
  * At the end guests run on; the next start finds them.
  */
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "daemon/config.h"
 #include "daemon/paths.h"

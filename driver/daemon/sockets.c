@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib-unix.h>
 #include <grp.h>
 #include <stddef.h>
 #include <string.h>
