@@ -51,6 +51,7 @@ include tests/net/local.mk
 include tests/device/local.mk
 include tests/chardev/local.mk
 include tests/driver/agent/local.mk
+include tests/driver/relay/local.mk
 include tests/boot/local.mk
 include tests/acpi/local.mk
 include tests/machine/local.mk

@@ -1,9 +1,10 @@
 # virtkilnd itself: command line, configuration, sockets.
 noinst_LIBRARIES += libkiln-daemon.a
 libkiln_daemon_a_CFLAGS = $(AM_DRIVER_CFLAGS)
-# Where libvirt's clients look, whatever the prefix.
-libkiln_daemon_a_CPPFLAGS = $(AM_CPPFLAGS) -DKILN_SYSCONF_DIR='"/etc"' -DKILN_RUN_DIR='"/run"' \
-	-DKILN_LOCALSTATE_DIR='"/var"' -DKILN_BIN_DIR='"$(bindir)"'
+# Sockets are where libvirt's clients look, whatever the prefix.
+libkiln_daemon_a_CPPFLAGS = $(AM_CPPFLAGS) -DKILN_SYSCONF_DIR='"$(sysconfdir)"' \
+	-DKILN_RUN_DIR='"/run"' -DKILN_LOCALSTATE_DIR='"$(localstatedir)"' \
+	-DKILN_BIN_DIR='"$(bindir)"'
 libkiln_daemon_a_SOURCES = \
 	%D%/config.c %D%/config.h \
 	%D%/paths.c %D%/paths.h \

@@ -1,4 +1,9 @@
 noinst_LIBRARIES += libkiln-relay.a
 libkiln_relay_a_CFLAGS = $(AM_DRIVER_CFLAGS)
 libkiln_relay_a_SOURCES = \
-	%D%/relay.h
+	%D%/link.c %D%/link.h \
+	%D%/procedures.c %D%/procedures.h \
+	%D%/relay.c %D%/relay.h \
+	%D%/session.c %D%/session.h %D%/session-private.h \
+	%D%/session-boot.c \
+	%D%/session-events.c

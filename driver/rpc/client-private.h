@@ -100,9 +100,6 @@ void kiln_client_update(KilnClient *client);
 void kiln_client_request_done(KilnClient *client);
 /* It may be that there is room again for who waits for that. */
 void kiln_client_drained(KilnClient *client);
-/* Nothing is read while there is a hold. */
-void kiln_client_hold(KilnClient *client);
-void kiln_client_release(KilnClient *client);
 
 /* Gives @packet to whom claimed its serial; FALSE if nobody did. */
 gboolean kiln_client_to_claim(KilnClient *client, KilnPacket *packet);

@@ -95,6 +95,11 @@ gboolean kiln_client_is_congested(KilnClient *client,
 /* Forgets all that is to be called with @data when it has drained. */
 void kiln_client_not_drained(KilnClient *client, gpointer data);
 
+/* Nothing is read from the client while there is a hold, as when who is to have its packets has no
+ * room for more.  Holds are counted. */
+void kiln_client_hold(KilnClient *client);
+void kiln_client_release(KilnClient *client);
+
 /* Answers a call that was taken raw: an error for its serial. */
 void kiln_client_fail_packet(KilnClient *client, const KilnPacket *packet, int code,
                              const char *message);
