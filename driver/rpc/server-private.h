@@ -46,6 +46,9 @@ struct KilnServer {
     gpointer changed_data;
 };
 
+/* A connection as if it had been accepted.  @fd: taken over. */
+void kiln_server_adopt(KilnServer *server, int fd, gboolean read_only, KilnAuth auth);
+
 /* For client.c: it opened; it is gone; it needs @more bytes for a packet (FALSE: too many). */
 void kiln_server_client_opened(KilnServer *server, KilnClient *client);
 void kiln_server_client_closed(KilnServer *server, KilnClient *client);

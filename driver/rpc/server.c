@@ -178,14 +178,9 @@ kiln_server_client_closed(KilnServer *server, KilnClient *client)
 }
 
 static void
-add_client(Listener *listener, int fd, const KilnIdentity *identity)
+add_client(KilnServer *server, KilnClient *client)
 {
-    KilnServer *server = listener->server;
-    KilnClient *client = kiln_client_new(server, fd, identity);
-
-    client->auth = listener->auth;
-    client->socket_read_only = listener->read_only;
-    client->user = user_of(server, identity->uid);
+    client->user = user_of(server, client->identity.uid);
     client->user->n_clients++;
     g_queue_push_tail_link(&server->clients, &client->link);
     g_queue_push_tail_link(&server->unopened, &client->unopened);
@@ -198,17 +193,20 @@ add_client(Listener *listener, int fd, const KilnIdentity *identity)
     tell_changed(server);
 }
 
-static void
-accepted(Listener *listener, int socket)
+void
+kiln_server_adopt(KilnServer *server, int fd, gboolean read_only, KilnAuth auth)
 {
-    g_auto(KilnFd) fd = socket;
-    g_autofree char *user = NULL;
+    g_auto(KilnFd) owned = fd;
     KilnIdentity identity = { 0 };
+    KilnClient *client = NULL;
 
-    if (!kiln_peer_identify(fd, &identity) || !has_share(listener->server, identity.uid) ||
-        !make_place(listener->server))
+    if (!kiln_peer_identify(owned, &identity) || !has_share(server, identity.uid) ||
+        !make_place(server))
         return;
-    add_client(listener, kiln_fd_steal(&fd), &identity);
+    client = kiln_client_new(server, kiln_fd_steal(&owned), &identity);
+    client->auth = auth;
+    client->socket_read_only = read_only;
+    add_client(server, client);
 }
 
 static gboolean
@@ -221,7 +219,7 @@ on_connection(int fd, GIOCondition ready, gpointer data)
         int socket = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
         if (socket >= 0) {
-            accepted(listener, socket);
+            kiln_server_adopt(listener->server, socket, listener->read_only, listener->auth);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
             kiln_log_guest(&limit, "cannot accept a client: %s", g_strerror(errno));
             kiln_fd_source_rest(listener->source, G_IO_IN, ACCEPT_REST_MS);

@@ -112,6 +112,8 @@ tests_fuzz_vfio_pci_fuzz_SOURCES = tests/fuzz/vfio-pci-fuzz.c $(fake_vfio) $(FUZ
 tests_fuzz_vfio_pci_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/vfio-pci
 
+include tests/fuzz/rpc.mk
+
 fuzz-targets: $(fuzz_targets)
 .PHONY: fuzz-targets
 
