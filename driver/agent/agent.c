@@ -212,9 +212,7 @@ on_timeout(gpointer data)
         /* What it says later belongs to nobody; a half-sent command may stay half. */
         if (agent->output->len > 0)
             disconnect_agent(agent);
-        fail(agent, VIR_ERR_AGENT_UNRESPONSIVE,
-             "Guest agent is not responding: "
-             "Guest agent not available for now");
+        fail(agent, VIR_ERR_AGENT_UNRESPONSIVE, "Guest agent not available for now");
     }
     release(agent);
     return G_SOURCE_REMOVE;

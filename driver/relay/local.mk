@@ -6,4 +6,9 @@ libkiln_relay_a_SOURCES = \
 	%D%/relay.c %D%/relay.h \
 	%D%/session.c %D%/session.h %D%/session-private.h \
 	%D%/session-boot.c \
-	%D%/session-events.c
+	%D%/session-events.c \
+	%D%/storage.c %D%/storage.h %D%/storage-private.h \
+	%D%/storage-pool.c \
+	%D%/storage-thread.c \
+	%D%/storage-volume.c \
+	%D%/storage-xml.c

@@ -5,6 +5,7 @@
 #include "base/be.h"
 #include "error/vir-error.h"
 #include "relay/session.h"
+#include "relay/storage.h"
 #include "rpc/frame.h"
 
 #include <libvirt/virterror.h>
@@ -28,7 +29,8 @@ static GHashTable *relays; /* KilnClient -> Relays (owned) */
 void
 kiln_relay_set_directories(const char *socket_dir, const char *storage_dir, gboolean session)
 {
-    (void)storage_dir;
+    if (storage_dir != NULL)
+        kiln_storage_start(storage_dir);
     for (guint i = 0; i < KILN_RELAY_N_DRIVERS; i++) {
         const KilnRelayDriver *driver = kiln_relay_driver(i);
 
@@ -69,6 +71,8 @@ answer_alone(KilnClient *client, const KilnPacket *packet)
         answer_word(client, packet, 1); /* as every daemon since libvirt 7.1 */
         return;
     }
+    if (info != NULL && info->driver == KILN_RELAY_STORAGE && kiln_storage_call(client, packet))
+        return;
     if (info != NULL && info->alone != KILN_ALONE_ERROR) {
         answer_word(client, packet, 0); /* the number, and the length of the list */
         return;

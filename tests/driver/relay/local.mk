@@ -7,3 +7,9 @@ tests_driver_relay_relay_session_test_SOURCES = tests/driver/relay/relay-session
 tests_driver_relay_relay_session_test_CFLAGS = $(AM_DRIVER_CFLAGS) $(CHECK_CFLAGS)
 tests_driver_relay_relay_session_test_LDADD = $(relay_libs)
 TESTS += tests/driver/relay/relay-session-test
+
+check_PROGRAMS += tests/driver/relay/relay-storage-test
+tests_driver_relay_relay_storage_test_SOURCES = tests/driver/relay/relay-storage-test.c
+tests_driver_relay_relay_storage_test_CFLAGS = $(AM_DRIVER_CFLAGS) $(CHECK_CFLAGS)
+tests_driver_relay_relay_storage_test_LDADD = $(relay_libs)
+TESTS += tests/driver/relay/relay-storage-test
