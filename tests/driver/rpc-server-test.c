@@ -148,8 +148,8 @@ START_TEST(what_is_not_served_says_why)
     rpc_peer_expect_error(peer, VIR_ERR_OPERATION_UNSUPPORTED, "guests cannot be migrated yet");
     rpc_peer_call(peer, REMOTE_PROC_DOMAIN_SUSPEND, NULL, NULL);
     rpc_peer_expect_error(peer, VIR_ERR_NO_SUPPORT, "not supported by the connection driver");
-    rpc_peer_call(peer, 444, NULL, NULL);
-    rpc_peer_expect_error(peer, VIR_ERR_RPC, "unknown procedure: 444");
+    rpc_peer_call(peer, 449, NULL, NULL);
+    rpc_peer_expect_error(peer, VIR_ERR_RPC, "unknown procedure: 449");
     rpc_peer_call(peer, 0, NULL, NULL);
     rpc_peer_expect_error(peer, VIR_ERR_RPC, "unknown procedure: 0");
     rpc_peer_call(peer, -7, NULL, NULL);
