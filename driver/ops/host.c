@@ -117,19 +117,6 @@ on_get_cpu_map(KilnCall *call, gconstpointer data)
     kiln_call_reply(call, &ret);
 }
 
-/* Labels are not set in this version: there is no model, which libvirt says by empty texts. */
-static void
-on_get_security_model(KilnCall *call, G_GNUC_UNUSED gconstpointer data)
-{
-    char empty[1] = "";
-    remote_node_get_security_model_ret ret = {
-        .model = { .model_len = sizeof empty, .model_val = empty },
-        .doi = { .doi_len = sizeof empty, .doi_val = empty },
-    };
-
-    kiln_call_reply(call, &ret);
-}
-
 static const KilnProcedure rows[] = {
     KILN_PROC_RET(NODE_GET_INFO, node_get_info, KILN_ACCESS_READ, on_get_info),
     KILN_PROC_RET(CONNECT_GET_CAPABILITIES, connect_get_capabilities, KILN_ACCESS_READ,
@@ -138,8 +125,6 @@ static const KilnProcedure rows[] = {
               on_get_domain_capabilities),
     KILN_PROC(CONNECT_GET_SYSINFO, connect_get_sysinfo, KILN_ACCESS_READ, on_get_sysinfo),
     KILN_PROC(NODE_GET_CPU_MAP, node_get_cpu_map, KILN_ACCESS_READ, on_get_cpu_map),
-    KILN_PROC_RET(NODE_GET_SECURITY_MODEL, node_get_security_model, KILN_ACCESS_READ,
-                  on_get_security_model),
     KILN_PROC_REFUSED(NODE_SUSPEND_FOR_DURATION, KILN_ACCESS_WRITE,
                       "the host is put to sleep by its own tools, not by kiln"),
     KILN_PROC_REFUSED(NODE_GET_SEV_INFO, KILN_ACCESS_WRITE,

@@ -12,9 +12,6 @@ static const char no_jobs[] = "there are no block jobs yet";
 static const char no_peek[] = "the daemon never touches a guest's memory, nor parses its disks";
 static const char no_perf[] = "there are no perf events of guests";
 static const char no_secrets[] = "guests are not encrypted: there is no launch security";
-static const char no_suspend[] = "kiln does not put its host to sleep";
-static const char no_nodedev[] =
-    "devices of the host change hands with the guest that uses them (managed='yes')";
 static const char no_signals[] = "a process inside a guest is that guest's own affair";
 static const char no_files[] = "kiln gives no descriptors of a client's to a guest";
 
@@ -83,11 +80,6 @@ static const KilnProcedure rows[] = {
     REFUSED(DOMAIN_GET_LAUNCH_SECURITY_INFO, no_secrets),
     REFUSED(DOMAIN_SET_LAUNCH_SECURITY_STATE, no_secrets),
 
-    REFUSED(NODE_SUSPEND_FOR_DURATION, no_suspend),
-    REFUSED(NODE_DEVICE_DETTACH, no_nodedev),
-    REFUSED(NODE_DEVICE_DETACH_FLAGS, no_nodedev),
-    REFUSED(NODE_DEVICE_RE_ATTACH, no_nodedev),
-    REFUSED(NODE_DEVICE_RESET, no_nodedev),
     REFUSED(DOMAIN_SEND_PROCESS_SIGNAL, no_signals),
     REFUSED(DOMAIN_FD_ASSOCIATE, no_files),
 };

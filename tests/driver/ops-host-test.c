@@ -142,12 +142,7 @@ END_TEST
 
 START_TEST(what_there_is_not)
 {
-    const remote_node_get_security_model_ret *model;
-
     set_up("small");
-    model = ask(REMOTE_PROC_NODE_GET_SECURITY_MODEL, NULL);
-    ck_assert_uint_eq(model->model.model_len, 1);
-    ck_assert_int_eq(model->model.model_val[0], 0);
     refused(REMOTE_PROC_NODE_GET_SEV_INFO, NULL, VIR_ERR_OPERATION_UNSUPPORTED, "encryption");
     refused(REMOTE_PROC_NODE_SUSPEND_FOR_DURATION, NULL, VIR_ERR_OPERATION_UNSUPPORTED, "sleep");
 }
