@@ -32,7 +32,7 @@ struct KilnGuestList {
     gid_t group;
     gid_t *groups;
     gsize n_groups;
-    gboolean cgroups;
+    struct KilnCgroups *cgroups; /* (nullable) */
     int next_id;
     GHashTable *by_name; /* all, also those that are not shown; owns a reference */
     GHashTable *by_uuid; /* the same, borrowed */

@@ -3,6 +3,7 @@
 #include "guest/guest.h"
 
 #include "error/vir-error.h"
+#include "guest/cgroup.h"
 #include "guest/guest-private.h"
 #include "guest/talk.h"
 
@@ -190,8 +191,18 @@ kiln_guest_thread(KilnGuest *guest, const char *name)
     return thread == 0 && strcmp(name, "emulator") == 0 ? kiln_guest_pid(guest) : thread;
 }
 
+/* Looked up until it is there: systemd takes its time, and an adopted process has one already. */
 const char *
 kiln_guest_cgroup(const KilnGuest *guest)
 {
-    return kiln_guest_is_active(guest) ? guest->run->cgroup : NULL;
+    KilnRun *run = guest->run;
+
+    if (!kiln_guest_is_active(guest) || guest->list->cgroups == NULL)
+        return NULL;
+    if (!run->cgroup_seen) {
+        g_free(run->cgroup);
+        run->cgroup = kiln_cgroup_of(run);
+        run->cgroup_seen = run->cgroup != NULL;
+    }
+    return run->cgroup;
 }

@@ -98,11 +98,14 @@ read_id(Cursor *cursor, int *id)
     return TRUE;
 }
 
+/* Whether the parser would find the same text. */
 static gboolean
 is_plain(const char *name, gsize length)
 {
-    return length > 0 && memchr(name, '&', length) == NULL && memchr(name, '\n', length) == NULL &&
-           memchr(name, '\0', length) == NULL && memchr(name, '\r', length) == NULL &&
+    for (gsize i = 0; i < length; i++)
+        if ((guchar)name[i] < 0x20 || name[i] == '&' || name[i] == '>')
+            return FALSE;
+    return length > 0 && name[0] != ' ' && name[length - 1] != ' ' &&
            g_utf8_validate(name, (gssize)length, NULL);
 }
 

@@ -6,6 +6,7 @@
 #include "control/paths.h"
 #include "error/vir-error.h"
 #include "guest/adopt.h"
+#include "guest/cgroup.h"
 #include "guest/guest-private.h"
 #include "guest/list-check.h"
 #include "guest/worker.h"
@@ -215,7 +216,7 @@ take_options(KilnGuestList *list, const KilnGuestListOptions *options)
     list->group = options->group;
     list->groups = g_memdup2(options->groups, options->n_groups * sizeof *options->groups);
     list->n_groups = options->n_groups;
-    list->cgroups = options->cgroups;
+    list->cgroups = options->cgroups ? kiln_cgroups_open() : NULL;
 }
 
 KilnGuestList *
@@ -263,6 +264,7 @@ kiln_guest_list_free(KilnGuestList *list)
     g_hash_table_unref(list->by_id);
     g_hash_table_unref(list->held);
     g_clear_pointer(&list->observers, g_array_unref);
+    kiln_cgroups_close(list->cgroups);
     kiln_store_close(list->store);
     g_free(list->runtime_dir);
     g_free(list->log_dir);

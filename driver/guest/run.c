@@ -3,6 +3,7 @@
 #include "guest/run.h"
 
 #include "base/log.h"
+#include "guest/cgroup.h"
 #include "guest/guest-private.h"
 #include "guest/talk.h"
 #include "loop/fd-source.h"
@@ -172,6 +173,7 @@ kiln_run_end(KilnRun *run)
 
     kiln_run_sweep(guest->list->runtime_dir, guest->name);
     kiln_guest_list_activated(guest, FALSE, run->id);
+    kiln_cgroup_end(guest->list->cgroups, run);
     guest->run = NULL;
     kiln_run_free(run);
     if (was_active) {

@@ -50,7 +50,8 @@ struct KilnRun {
     GArray *destroyers; /* (nullable): who waits for the end */
     guint patience;     /* timer of the destruction */
     guint late;         /* timer: its last news may be under way */
-    char *cgroup;       /* (owned) (nullable) */
+    char *cgroup;       /* (owned) (nullable): that it was begun in, or was seen in */
+    gboolean cgroup_seen;
 };
 
 /**

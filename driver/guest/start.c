@@ -33,6 +33,7 @@ struct KilnStart {
     KilnGuestDone done;
     gpointer data;
     KilnSpawn spawn;
+    char *cgroup;    /* (owned) (nullable): where it is to begin */
     KilnRun *run;    /* borrowed */
     GSource *ready;  /* of the pipe */
     GString *line;   /* what came of it */
@@ -47,6 +48,7 @@ start_free(KilnStart *start)
         (void)g_source_remove(start->deadline);
     kiln_source_free(start->ready);
     kiln_spawn_clear(&start->spawn);
+    g_free(start->cgroup);
     kiln_domain_free(start->domain);
     if (start->line != NULL)
         (void)g_string_free(start->line, TRUE);
@@ -80,7 +82,7 @@ succeed(KilnStart *start)
     kiln_run_activate(start->run, start->paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING,
                       start->paused ? (int)VIR_DOMAIN_PAUSED_USER : (int)VIR_DOMAIN_RUNNING_BOOTED);
     guest->updated = FALSE;
-    kiln_cgroup_begin(start->run);
+    kiln_cgroup_begin(guest->list->cgroups, start->run);
     start->run = NULL; /* what comes of it now is not this start's */
     kiln_guest_tell_lifecycle(guest, VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_BOOTED);
     if (start->paused)
@@ -250,7 +252,7 @@ plan(KilnStart *start, int id)
         .runtime_dir = g_strdup(list->runtime_dir),
         .user = user_of(list),
         .paused = start->paused,
-        .cgroup = kiln_cgroup_make(list, guest->name, id),
+        .cgroup = kiln_cgroup_make(list->cgroups, guest->name, id, &start->cgroup),
         .pidfd = -1,
         .ready = -1,
     };
@@ -284,6 +286,7 @@ begin(KilnGuest *guest, gpointer data)
     plan(start, id);
     start->run = kiln_run_new(guest, id, g_steal_pointer(&start->domain));
     start->run->start = start;
+    start->run->cgroup = g_steal_pointer(&start->cgroup);
     kiln_worker_run(spawn, on_spawned, start);
 }
 

@@ -123,3 +123,10 @@ tests_fuzz_agent_reader_fuzz_CFLAGS = $(AM_DRIVER_CFLAGS)
 tests_fuzz_agent_reader_fuzz_LDADD = libkiln-agent.a libkiln-error.a $(JSON_LIBS) $(LDADD)
 tests_fuzz_agent_reader_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/agent-reader
+
+fuzz_targets += tests/fuzz/guest-head-fuzz
+tests_fuzz_guest_head_fuzz_SOURCES = tests/fuzz/guest-head-fuzz.c $(FUZZ_MAIN)
+tests_fuzz_guest_head_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_guest_head_fuzz_LDADD = libkiln-guest.a libkiln-error.a libkiln-domain.a libkiln-base.a \
+	$(KILN_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/guest-head
