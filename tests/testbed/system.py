@@ -13,7 +13,7 @@ import vmm
 GUESTS = "/payload/guests"
 SYSTEM = f"{GUESTS}/system.raw"
 # With everything emulated a whole system takes about half a minute to start.
-PATIENCE = 300
+PATIENCE = 600
 
 
 @dataclasses.dataclass

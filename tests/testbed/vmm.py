@@ -14,7 +14,7 @@ import document
 USER = 1000
 RUNTIME = f"/run/user/{USER}"
 # A guest's boot takes about 10 seconds with nothing else going on, 40 with 8 processors.
-PATIENCE = 240
+PATIENCE = 480
 
 
 class Hang(Exception):
