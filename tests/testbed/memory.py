@@ -2,14 +2,13 @@
 """Memory that is plugged in and out while the guest runs, and a file of the host that is memory."""
 import os
 import re
-import time
 
 import system
-from system import System, does, on_host, powers_off, starts
+from system import System, does, on_host, powers_off, settles, starts
 from systems import resident
 
 BOOT, PLUGGABLE, FILE = 256, 512, 64  # MiB
-PATIENCE = 300
+PATIENCE = 120
 
 # <memory> counts its devices, as libvirt's does.
 HEAD = f"<maxMemory slots='4' unit='MiB'>{BOOT + PLUGGABLE + FILE}</maxMemory>"
@@ -53,16 +52,12 @@ def has(mebibytes):
     """A step: the device gives so much, and in time Linux has all of it."""
 
     def step(running):
-        end = time.monotonic() + PATIENCE
-        while True:
-            plugged = statistic(running, "virtiomem0.current")
-            total = total_of(running)
-            if plugged == mebibytes * 1024 and total == BOOT + mebibytes:
-                return None
-            if time.monotonic() > end:
-                _, log = running.shell("grep MemTotal /proc/meminfo; lsmem; dmesg | tail -n 20")
-                return f"{plugged} KiB are plugged in, Linux has {total} MiB, not {BOOT + mebibytes}\n{log}"
-            time.sleep(1)
+        wanted = (mebibytes * 1024, BOOT + mebibytes)
+        seen = settles(lambda: (statistic(running, "virtiomem0.current"), total_of(running)), lambda now: now == wanted, PATIENCE)
+        if seen == wanted:
+            return None
+        _, log = running.shell("grep MemTotal /proc/meminfo; lsmem; dmesg | tail -n 20")
+        return f"{seen[0]} KiB are plugged in, Linux has {seen[1]} MiB, not {BOOT + mebibytes}\n{log}"
 
     return step
 

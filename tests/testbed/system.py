@@ -164,6 +164,17 @@ def in_time(step, patience=120):
     return again
 
 
+def settles(value, good, patience=120):
+    """Waits until good(value()), as long as the value still changes from time to time.  Returns the last one."""
+    last = value()
+    end = time.monotonic() + patience
+    while not good(last) and time.monotonic() < end:
+        time.sleep(1)
+        if (now := value()) != last:
+            last, end = now, time.monotonic() + patience
+    return last
+
+
 def on_host(*command, pattern=None):
     """A step: the command succeeds on the host; @DIR@ is the guest's directory."""
 

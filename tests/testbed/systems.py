@@ -11,7 +11,7 @@ import time
 
 import system
 import vmm
-from system import System, does, in_time, on_host, powers_off, starts
+from system import System, does, in_time, on_host, powers_off, settles, starts
 
 AGENT = """
     <channel type='unix'>
@@ -137,25 +137,28 @@ def resident(running):
         return int(re.search(r"^VmRSS:\s+(\d+)", file.read(), re.MULTILINE).group(1))
 
 
+def balloon(running, wanted):
+    """KiB that the guest has when it has @wanted, or when nothing changes any more."""
+
+    def size():
+        return int(re.search(r"^balloon.current=(\d+)$", running.kiln("stats"), re.MULTILINE).group(1))
+
+    return settles(size, lambda now: now == wanted)
+
+
 def balloon_gives_back(running):
     """The guest touches its memory and lets go; the balloon's pages go back to the host, and return."""
     status, output = running.shell("dd if=/dev/zero of=/dev/shm/fill bs=1M count=180 2>&1; rm /dev/shm/fill")
     before = resident(running)
     running.kiln("memory", "320MiB")
-    end = time.monotonic() + 120
-    while resident(running) > before - 120 * 1024 and time.monotonic() < end:
-        time.sleep(1)
-    after = resident(running)
+    after = settles(lambda: resident(running), lambda now: now <= before - 120 * 1024)
     if after > before - 120 * 1024:
         return f"resident memory went from {before} to {after} KiB only: {output}"
     status, output = running.shell("awk '/MemTotal/ { print $2 }' /proc/meminfo")
     running.kiln("memory", f"{running.guest.memory}MiB")
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        if f"balloon.current={running.guest.memory * 1024}" in running.kiln("stats"):
-            return does("dd if=/dev/zero of=/dev/shm/fill bs=1M count=180 && rm /dev/shm/fill")(running)
-        time.sleep(1)
-    return f"the guest did not take its memory again: {running.kiln('stats')}"
+    if (size := balloon(running, running.guest.memory * 1024)) != running.guest.memory * 1024:
+        return f"the guest did not take its memory again, it has {size} KiB"
+    return does("dd if=/dev/zero of=/dev/shm/fill bs=1M count=180 && rm /dev/shm/fill")(running)
 
 
 def disk_blocks(path):
@@ -285,12 +288,8 @@ def forwarded_port_answers(running):
 
 def balloon_is_inflated(running):
     """<currentMemory> is what the guest has once its driver has inflated the balloon."""
-    end = time.monotonic() + 120
-    while "balloon.current=1048576\n" not in running.kiln("stats"):
-        if time.monotonic() > end:
-            return running.kiln("stats")
-        time.sleep(1)
-    return None
+    size = balloon(running, 1048576)
+    return None if size == 1048576 else f"the guest has {size} KiB"
 
 
 def agent_in_its_place(running):
