@@ -56,8 +56,11 @@ bench-guest: all bench/io/guest.elf bench/io/blast
 EXTRA_DIST += $(GUEST64_FILES) %D%/io/run-guest
 CLEANFILES += bench/io/guest.elf bench/io/blast bench-guest.json
 
-# Debian guests with fio and iperf3, kiln and QEMU in turns, in the testbed: make bench-io
+# Debian guests with fio and iperf3, kiln and QEMU in turns, in the testbed: make bench-io; the
+# networks alone, on a machine that others use too: make bench-net
 bench-io: all
 	$(srcdir)/%D%/io/in-testbed $(builddir) bench-out
-.PHONY: bench-io
+bench-net: all
+	$(srcdir)/%D%/io/in-testbed $(builddir) bench-out --icount --only net,vhost --rounds 1 --seconds 1
+.PHONY: bench-io bench-net
 EXTRA_DIST += %D%/io/in-testbed %D%/io/run %D%/io/guest-script
