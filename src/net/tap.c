@@ -28,7 +28,7 @@ enum {
     SCRIPT_MS = 30000,
     /* Who was killed leaves its tap to the kernel, which closes it when it has taken its io_uring
      * apart: in 30 ms, or in 400 on a busy machine. */
-    BUSY_TRIES = 30,
+    BUSY_TRIES = 60,
     BUSY_WAIT_US = 50000,
 };
 
