@@ -49,6 +49,9 @@ struct KilnServer {
 /* A connection as if it had been accepted.  @fd: taken over. */
 void kiln_server_adopt(KilnServer *server, int fd, gboolean read_only, KilnAuth auth);
 
+/* Closes who has not opened in time. */
+void kiln_server_check_handshakes(KilnServer *server, gint64 now_us);
+
 /* For client.c: it opened; it is gone; it needs @more bytes for a packet (FALSE: too many). */
 void kiln_server_client_opened(KilnServer *server, KilnClient *client);
 void kiln_server_client_closed(KilnServer *server, KilnClient *client);

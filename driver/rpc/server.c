@@ -109,27 +109,33 @@ kiln_server_unbuffer(KilnServer *server, KilnClient *client, gsize less)
 
 /* ---- Timers ---- */
 
-static gboolean
-on_handshake(gpointer data)
+void
+kiln_server_check_handshakes(KilnServer *server, gint64 now_us)
 {
-    KilnServer *server = data;
     gint64 limit_us = (gint64)server->limits.handshake_seconds * G_USEC_PER_SEC;
-    gint64 now_us = g_get_monotonic_time();
 
     for (;;) {
         KilnClient *oldest = g_queue_peek_head(&server->unopened);
 
-        /* Who is being asked for a password by polkit has the time that this takes. */
-        if (oldest != NULL && oldest->polkit) {
-            g_queue_unlink(&server->unopened, &oldest->unopened);
-            oldest->since_us = now_us;
-            g_queue_push_tail_link(&server->unopened, &oldest->unopened);
+        if (oldest == NULL || now_us - oldest->since_us < limit_us)
+            return;
+        if (!oldest->polkit) {
+            kiln_client_close(oldest);
             continue;
         }
-        if (oldest == NULL || now_us - oldest->since_us < limit_us)
-            break;
-        kiln_client_close(oldest);
+        /* Who is being asked for a password by polkit has the time that this takes. */
+        g_queue_unlink(&server->unopened, &oldest->unopened);
+        oldest->since_us = now_us;
+        g_queue_push_tail_link(&server->unopened, &oldest->unopened);
     }
+}
+
+static gboolean
+on_handshake(gpointer data)
+{
+    KilnServer *server = data;
+
+    kiln_server_check_handshakes(server, g_get_monotonic_time());
     if (!g_queue_is_empty(&server->unopened))
         return G_SOURCE_CONTINUE;
     server->handshake_timer = 0;
