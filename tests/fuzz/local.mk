@@ -130,3 +130,10 @@ tests_fuzz_guest_head_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_guest_head_fuzz_LDADD = libkiln-guest.a libkiln-error.a libkiln-domain.a libkiln-base.a \
 	$(KILN_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/guest-head
+fuzz_targets += tests/fuzz/cpu-definition-fuzz
+tests_fuzz_cpu_definition_fuzz_SOURCES = tests/fuzz/cpu-definition-fuzz.c $(FUZZ_MAIN)
+tests_fuzz_cpu_definition_fuzz_CFLAGS = $(AM_DRIVER_CFLAGS)
+tests_fuzz_cpu_definition_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_cpu_definition_fuzz_LDADD = libkiln-caps.a libkiln-error.a libkiln-kvm.a \
+	libkiln-memory.a libkiln-state.a libkiln-domain.a libkiln-base.a $(GIO_LIBS) $(KILN_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/cpu-definition
