@@ -66,6 +66,7 @@ include tests/driver/guest.mk
 include tests/driver/rpc.mk
 include tests/driver/daemon.mk
 include tests/driver/caps.mk
+include tests/docs/local.mk
 include tests/style/local.mk
 include tests/fuzz/local.mk
 include tests/testbed/local.mk
