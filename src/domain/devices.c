@@ -6,17 +6,6 @@
 
 #include <string.h>
 
-/* A family's trio with its types forgotten. */
-typedef struct {
-    const char *element;
-    gsize list; /* of its GPtrArray * in KilnDomain */
-    gsize info; /* of the KilnDeviceInfo in its struct; 0 if it has none */
-    guint most; /* how many a guest may have, 0 for any number */
-    void *(*parse)(KilnXmlNode *node, KilnFaults *faults);
-    void (*format)(const void *device, KilnXmlWriter *writer, KilnDomainFormatFlags flags);
-    void (*free)(void *device);
-} Family;
-
 #define FAMILY_FUNCTIONS(Type, name)                                                               \
     static void *name##_parse(KilnXmlNode *node, KilnFaults *faults)                               \
     {                                                                                              \
@@ -67,7 +56,7 @@ FAMILY_FUNCTIONS(KilnVsock, vsock)
     }
 
 /* In the order in which libvirt writes them. */
-static const Family families[] = {
+static const KilnDeviceFamily families[] = {
     FAMILY("disk", disks, KilnDisk, disk, 0),
     FAMILY("controller", controllers, KilnController, controller, 0),
     FAMILY("filesystem", filesystems, KilnFilesystem, filesystem, 0),
@@ -96,8 +85,23 @@ static const char *const other_names[] = {
     "hub",   "lease", "nvram",     "crypto",   "pstore",   NULL,
 };
 
+const KilnDeviceFamily *
+kiln_device_family(const char *element)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(families); i++)
+        if (strcmp(families[i].element, element) == 0)
+            return &families[i];
+    return NULL;
+}
+
+gboolean
+kiln_device_is_other(const char *element)
+{
+    return g_strv_contains(other_names, element);
+}
+
 static GPtrArray **
-list_of(const Family *family, KilnDomain *domain)
+list_of(const KilnDeviceFamily *family, KilnDomain *domain)
 {
     return (GPtrArray **)((char *)domain + family->list);
 }
@@ -110,7 +114,8 @@ kiln_devices_init(KilnDomain *domain)
 }
 
 static void
-parse_family(const Family *family, KilnDomain *domain, KilnXmlNode *node, KilnFaults *faults)
+parse_family(const KilnDeviceFamily *family, KilnDomain *domain, KilnXmlNode *node,
+             KilnFaults *faults)
 {
     GPtrArray *list = *list_of(family, domain);
     KilnXmlNode *child;
@@ -176,6 +181,18 @@ const KilnFieldOps kiln_devices_ops = {
     .clear = devices_clear,
 };
 
+GPtrArray *
+kiln_device_family_list(const KilnDeviceFamily *family, KilnDomain *domain)
+{
+    return *list_of(family, domain);
+}
+
+KilnDeviceInfo *
+kiln_device_family_info(const KilnDeviceFamily *family, void *device)
+{
+    return family->info != 0 ? (KilnDeviceInfo *)((char *)device + family->info) : NULL;
+}
+
 void
 kiln_devices_foreach(KilnDomain *domain,
                      void (*visit)(const char *element, void *device, KilnDeviceInfo *info,
@@ -186,11 +203,9 @@ kiln_devices_foreach(KilnDomain *domain,
         const GPtrArray *list = *list_of(&families[i], domain);
 
         for (guint j = 0; j < list->len; j++) {
-            char *device = g_ptr_array_index(list, j);
+            void *device = g_ptr_array_index(list, j);
 
-            visit(families[i].element, device,
-                  families[i].info != 0 ? (KilnDeviceInfo *)(device + families[i].info) : NULL,
-                  data);
+            visit(families[i].element, device, kiln_device_family_info(&families[i], device), data);
         }
     }
 }

@@ -25,6 +25,8 @@ libkiln_domain_a_SOURCES = \
 	%D%/iommu.c %D%/iommu.h \
 	%D%/kept.c %D%/kept.h \
 	%D%/memballoon.c %D%/memballoon.h \
+	%D%/edit.c %D%/edit.h \
+	%D%/edit-find.c %D%/edit-find.h \
 	%D%/family.c %D%/family.h \
 	%D%/memory.c %D%/memory.h \
 	%D%/memory-device.c %D%/memory-device.h \
