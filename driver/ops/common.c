@@ -2,6 +2,7 @@
 /* What most handlers need: the domain that a call is about, its flags, its end. */
 #include "ops/driver.h"
 
+#include <libvirt/libvirt.h>
 #include <string.h>
 
 KilnDriver *
@@ -79,7 +80,8 @@ kiln_ops_affects(KilnCall *call, KilnGuest *guest, unsigned flags, gboolean *liv
 {
     g_autoptr(GError) error = NULL;
 
-    if (kiln_guest_affects(guest, flags, live, config, &error))
+    if (kiln_guest_affects(guest, flags & (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG), live,
+                           config, &error))
         return TRUE;
     kiln_call_fail_error(call, error);
     return FALSE;

@@ -41,8 +41,8 @@ state_filter(const KilnGuest *guest)
     }
 }
 
-static gboolean
-is_listed(const KilnGuest *guest, unsigned flags)
+gboolean
+kiln_ops_is_listed(const KilnGuest *guest, unsigned flags)
 {
     return passes(flags, FILTER_ACTIVE,
                   kiln_guest_is_active(guest) ? VIR_CONNECT_LIST_DOMAINS_ACTIVE
@@ -72,7 +72,7 @@ list_guest(KilnGuest *guest, gpointer data)
     Listing *listing = data;
     remote_nonnull_domain about;
 
-    if (!is_listed(guest, listing->flags))
+    if (!kiln_ops_is_listed(guest, listing->flags))
         return;
     listing->n++;
     if (!listing->wanted)

@@ -53,6 +53,9 @@ KilnGuest *kiln_ops_active_guest(KilnCall *call, const remote_nonnull_domain *ab
 /* Fills @about; its name is the guest's own string: not to be freed. */
 void kiln_ops_fill_domain(remote_nonnull_domain *about, const KilnGuest *guest);
 
+/* Whether @guest passes the filters of @flags (VIR_CONNECT_LIST_DOMAINS_*). */
+gboolean kiln_ops_is_listed(const KilnGuest *guest, unsigned flags);
+
 /* FALSE after ending the call with VIR_ERR_INVALID_ARG, if @flags has any but those of @known. */
 gboolean kiln_ops_check_flags(KilnCall *call, unsigned flags, unsigned known);
 
@@ -67,7 +70,7 @@ gboolean kiln_ops_check_flags(KilnCall *call, unsigned flags, unsigned known);
 const KilnDomain *kiln_ops_document(KilnCall *call, KilnGuest *guest, gboolean config,
                                     KilnDomain **owned);
 
-/* kiln_guest_affects(), which ends the call where it says no. */
+/* kiln_guest_affects() of those bits of @flags, which ends the call where it says no. */
 gboolean kiln_ops_affects(KilnCall *call, KilnGuest *guest, unsigned flags, gboolean *live,
                           gboolean *config);
 

@@ -1,9 +1,16 @@
 noinst_LIBRARIES += libkiln-ops.a
 libkiln_ops_a_CFLAGS = $(AM_DRIVER_CFLAGS)
 libkiln_ops_a_SOURCES = \
+	%D%/addresses.c \
+	%D%/addresses.h \
 	%D%/autodestroy.c \
+	%D%/block.c \
+	%D%/cgroup.c \
+	%D%/cgroup.h \
 	%D%/common.c \
 	%D%/connect.c \
+	%D%/console.c \
+	%D%/device.c \
 	%D%/document.c \
 	%D%/document.h \
 	%D%/domain-config.c \
@@ -16,12 +23,27 @@ libkiln_ops_a_SOURCES = \
 	%D%/host-cpu.c \
 	%D%/host-devices.c \
 	%D%/host-statistics.c \
-	%D%/host-work.c %D%/host-work.h \
+	%D%/host-work.c \
+	%D%/host-work.h \
 	%D%/host.c \
+	%D%/interface.c \
+	%D%/iothread.c \
+	%D%/iothread.h \
 	%D%/lifecycle.c \
 	%D%/lifecycle.h \
+	%D%/memory.c \
 	%D%/metadata.c \
+	%D%/pin.c \
 	%D%/refused.c \
 	%D%/saved.c \
+	%D%/stats.c \
 	%D%/tables.c \
-	%D%/tables.h
+	%D%/tables.h \
+	%D%/tune-cpu.c \
+	%D%/tune-disk.c \
+	%D%/tune-memory.c \
+	%D%/tune.c \
+	%D%/tune.h \
+	%D%/usage.c \
+	%D%/usage.h \
+	%D%/vcpu.c

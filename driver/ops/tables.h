@@ -19,5 +19,17 @@ extern const KilnProcedureTable kiln_ops_host;
 extern const KilnProcedureTable kiln_ops_host_statistics;
 extern const KilnProcedureTable kiln_ops_host_cpu;
 extern const KilnProcedureTable kiln_ops_host_devices;
+extern const KilnProcedureTable kiln_ops_block;
+extern const KilnProcedureTable kiln_ops_console;
+extern const KilnProcedureTable kiln_ops_device;
+extern const KilnProcedureTable kiln_ops_interface;
+extern const KilnProcedureTable kiln_ops_iothread;
+extern const KilnProcedureTable kiln_ops_memory_calls;
+extern const KilnProcedureTable kiln_ops_pin;
+extern const KilnProcedureTable kiln_ops_stats;
+extern const KilnProcedureTable kiln_ops_tune_cpu;
+extern const KilnProcedureTable kiln_ops_tune_disk;
+extern const KilnProcedureTable kiln_ops_tune_memory;
+extern const KilnProcedureTable kiln_ops_vcpu;
 
 #endif

@@ -110,6 +110,15 @@ tree_of(const KilnDeviceFamily *family, const void *device)
     return kiln_xml_parse(text, strlen(text), faults);
 }
 
+gboolean
+kiln_domain_device_is_within(const KilnDomainDevice *part, const void *device)
+{
+    g_autoptr(KilnXmlNode) wanted = tree_of(part->family, part->device);
+    g_autoptr(KilnXmlNode) whole = tree_of(part->family, device);
+
+    return wanted != NULL && whole != NULL && contains(whole, wanted);
+}
+
 int
 kiln_find_containing(GPtrArray *list, const KilnDomainDevice *like)
 {

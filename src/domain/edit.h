@@ -37,6 +37,14 @@ const char *kiln_domain_device_element(const KilnDomainDevice *device);
 void *kiln_domain_device_get(const KilnDomainDevice *device);
 
 /**
+ * kiln_domain_device_is_within:
+ * @device: of the same family
+ *
+ * Returns: whether all that @part says is so of @device, which may say more.
+ */
+gboolean kiln_domain_device_is_within(const KilnDomainDevice *part, const void *device);
+
+/**
  * kiln_domain_attach:
  * @device: (transfer full)
  *

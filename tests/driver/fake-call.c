@@ -8,6 +8,7 @@
 #include <check.h>
 #include <libvirt/libvirt.h>
 #include <string.h>
+#include <unistd.h>
 
 struct KilnClient {
     int references;
@@ -82,6 +83,14 @@ kiln_call_reply(KilnCall *call, gconstpointer ret)
     if (ret != NULL)
         call->end->ret = through(procedure->ret, procedure->ret_size, ret);
     call_end(call);
+}
+
+void
+kiln_call_reply_stream(KilnCall *call, gconstpointer ret, int fd)
+{
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(close(fd), 0);
+    kiln_call_reply(call, ret);
 }
 
 void

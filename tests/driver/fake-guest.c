@@ -7,10 +7,12 @@
 
 #include <libvirt/libvirt.h>
 #include <string.h>
+#include <unistd.h>
 
 struct KilnGuestList {
     GPtrArray *guests; /* (owned) of KilnGuest (owned) */
     GString *calls;
+    char *arguments; /* (nullable) */
     GError *failure;
     int next_id;
     KilnGuestObserver observer;
@@ -27,6 +29,8 @@ struct KilnGuest {
     gboolean autostart;
     KilnDomain *config; /* (nullable) */
     KilnDomain *live;   /* (nullable) */
+    GArray *statistics; /* (nullable) (owned) of KilnStatistic */
+    char *cgroup;       /* (nullable) (owned) */
 };
 
 KilnGuest *
@@ -127,8 +131,42 @@ kiln_guest_statistics(KilnGuest *guest)
 
     if (guest->live == NULL)
         return NULL;
+    if (guest->statistics != NULL)
+        return g_array_copy(guest->statistics);
     statistics = g_array_new(FALSE, FALSE, sizeof balloon);
     return g_array_append_val(statistics, balloon);
+}
+
+void
+fake_guest_publish(KilnGuest *guest, const KilnStatistic *entries, guint n)
+{
+    guest->statistics = g_array_new(FALSE, FALSE, sizeof *entries);
+    g_array_append_vals(guest->statistics, entries, n);
+}
+
+void
+fake_guest_set_cgroup(KilnGuest *guest, const char *path)
+{
+    guest->cgroup = g_strdup(path);
+}
+
+const char *
+kiln_guest_cgroup(const KilnGuest *guest)
+{
+    return guest->cgroup;
+}
+
+/* This very process and thread. */
+pid_t
+kiln_guest_pid(const KilnGuest *guest)
+{
+    return guest->live != NULL ? getpid() : 0;
+}
+
+pid_t
+kiln_guest_thread(KilnGuest *guest, G_GNUC_UNUSED const char *name)
+{
+    return kiln_guest_pid(guest);
 }
 
 gboolean
@@ -245,13 +283,17 @@ kiln_guest_destroy(KilnGuest *guest, gboolean graceful, KilnGuestDone done, gpoi
 }
 
 void
-kiln_guest_call(KilnGuest *guest, const char *method, G_GNUC_UNUSED GVariant *arguments,
+kiln_guest_call(KilnGuest *guest, const char *method, GVariant *arguments,
                 G_GNUC_UNUSED GUnixFDList *fds, G_GNUC_UNUSED int timeout_ms,
                 KilnGuestAnswer answered, gpointer data)
 {
     g_autoptr(GError) failure = g_steal_pointer(&guest->list->failure);
 
     g_string_append_printf(guest->list->calls, "%s ", method);
+    g_free(guest->list->arguments);
+    guest->list->arguments = arguments != NULL ? g_variant_print(arguments, FALSE) : NULL;
+    if (arguments != NULL)
+        g_variant_unref(g_variant_ref_sink(arguments));
     answered(guest, NULL, NULL, failure, data);
 }
 
@@ -280,6 +322,12 @@ fake_list_calls(KilnGuestList *list)
 
     g_string_truncate(list->calls, 0);
     return calls;
+}
+
+const char *
+fake_list_arguments(const KilnGuestList *list)
+{
+    return list->arguments;
 }
 
 void
