@@ -173,6 +173,8 @@ on_supports_feature(KilnClient *client, KilnPacket *packet)
     }
     memcpy(&feature, bytes + HEADER_BYTES, sizeof feature);
     feature = GUINT32_FROM_BE(feature);
+    if (feature == FEATURE_KEEPALIVE)
+        kiln_client_start_keepalive(client);
     if (feature == FEATURE_NETWORK_UPDATE_ORDER)
         kiln_relay_forward_feature(client, packet);
     else

@@ -54,7 +54,7 @@ format_element(const KilnDomain *domain, const char *uri)
     drop_namespace(copy, uri);
     writer = kiln_xml_writer_new();
     kiln_xml_subtree(writer, copy);
-    text = kiln_xml_writer_finish(writer);
+    text = g_strchomp(kiln_xml_writer_finish(writer));
     return g_steal_pointer(&text);
 }
 

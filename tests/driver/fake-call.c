@@ -16,6 +16,7 @@ struct KilnClient {
     const char *uri;
     gboolean read_only;
     gboolean closed;
+    gboolean keepalive;
     void (*on_close)(KilnClient *client, gpointer data);
     gpointer on_close_data;
     GBytes *sent;
@@ -181,6 +182,12 @@ kiln_client_fail_packet(G_GNUC_UNUSED KilnClient *client, G_GNUC_UNUSED const Ki
 void
 kiln_relay_forward_feature(G_GNUC_UNUSED KilnClient *client, G_GNUC_UNUSED KilnPacket *packet)
 {
+}
+
+void
+kiln_client_start_keepalive(KilnClient *client)
+{
+    client->keepalive = TRUE;
 }
 
 KilnClient *

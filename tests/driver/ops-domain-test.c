@@ -538,12 +538,12 @@ START_TEST(elements_by_their_namespace)
     ck_assert_ptr_nonnull(strstr(xml_of(&about, 0), "<a:app xmlns:a='http://a.example/' v='1'>"));
     ck_assert_ptr_nonnull(strstr(xml_of(&about, 0), "<a:part/>"));
     ck_assert_str_eq(get_metadata(&about, VIR_DOMAIN_METADATA_ELEMENT, a),
-                     "<app v='1'>\n  <part/>\n</app>\n");
+                     "<app v='1'>\n  <part/>\n</app>");
     ck_assert_ptr_null(set_metadata(&about, VIR_DOMAIN_METADATA_ELEMENT, "<new/>", "a", a));
-    ck_assert_str_eq(get_metadata(&about, VIR_DOMAIN_METADATA_ELEMENT, a), "<new/>\n");
+    ck_assert_str_eq(get_metadata(&about, VIR_DOMAIN_METADATA_ELEMENT, a), "<new/>");
     ck_assert_ptr_null(set_metadata(&about, VIR_DOMAIN_METADATA_ELEMENT, NULL, NULL, a));
     ck_assert_ptr_null(get_metadata(&about, VIR_DOMAIN_METADATA_ELEMENT, a));
-    ck_assert_str_eq(get_metadata(&about, VIR_DOMAIN_METADATA_ELEMENT, b), "<other/>\n");
+    ck_assert_str_eq(get_metadata(&about, VIR_DOMAIN_METADATA_ELEMENT, b), "<other/>");
     ck_assert_ptr_nonnull(set_metadata(&about, VIR_DOMAIN_METADATA_ELEMENT, "<new", "a", a));
     ck_assert_ptr_nonnull(set_metadata(&about, VIR_DOMAIN_METADATA_ELEMENT, "<new/>", "a b", a));
     ck_assert_ptr_nonnull(set_metadata(&about, VIR_DOMAIN_METADATA_ELEMENT, "<new/>", NULL, a));
