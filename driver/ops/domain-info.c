@@ -226,6 +226,17 @@ on_get_job_stats(KilnCall *call, gconstpointer data)
 }
 
 static void
+on_get_block_job_info(KilnCall *call, gconstpointer data)
+{
+    const remote_domain_get_block_job_info_args *args = data;
+    remote_domain_get_block_job_info_ret ret = { .found = 0 };
+
+    if (kiln_ops_check_flags(call, args->flags, VIR_DOMAIN_BLOCK_JOB_INFO_BANDWIDTH_BYTES) &&
+        kiln_ops_active_guest(call, &args->dom) != NULL)
+        kiln_call_reply(call, &ret);
+}
+
+static void
 abort_job(KilnCall *call, const remote_nonnull_domain *about)
 {
     if (kiln_ops_active_guest(call, about) != NULL)
@@ -308,6 +319,8 @@ static const KilnProcedure rows[] = {
               on_get_control_info),
     KILN_PROC(DOMAIN_GET_JOB_INFO, domain_get_job_info, KILN_ACCESS_READ, on_get_job_info),
     KILN_PROC(DOMAIN_GET_JOB_STATS, domain_get_job_stats, KILN_ACCESS_READ, on_get_job_stats),
+    KILN_PROC(DOMAIN_GET_BLOCK_JOB_INFO, domain_get_block_job_info, KILN_ACCESS_READ,
+              on_get_block_job_info),
     KILN_PROC_ARGS(DOMAIN_ABORT_JOB, domain_abort_job, KILN_ACCESS_WRITE, on_abort_job),
     KILN_PROC_ARGS(DOMAIN_ABORT_JOB_FLAGS, domain_abort_job_flags, KILN_ACCESS_WRITE,
                    on_abort_job_flags),

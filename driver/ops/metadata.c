@@ -1,62 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Title, description, and the elements under <metadata>, one of each namespace. */
-#include "ops/document.h"
+/*
+ * Title, description, elements under <metadata>, and lifecycle actions: what a definition says and
+ * no device depends on, so what runs can have it changed too.
+ *
+ *   live: SetMetadata of the process, which has the document -> config: an edit -> event -> answer
+ */
+#include "domain/metadata.h"
+
 #include "ops/driver.h"
 #include "ops/tables.h"
 
 #include <libvirt/libvirt.h>
 #include <string.h>
 
-/* The first element of namespace @uri; its index in *@at. */
-static KilnXmlNode *
-find_element(const KilnDomain *domain, const char *uri, guint *at)
-{
-    const KilnXmlNode *metadata = domain->metadata;
-
-    for (guint i = 0; metadata != NULL && i < metadata->children->len; i++) {
-        KilnXmlNode *child = g_ptr_array_index(metadata->children, i);
-
-        if (g_strcmp0(child->ns, uri) == 0) {
-            *at = i;
-            return child;
-        }
-    }
-    return NULL;
-}
+G_STATIC_ASSERT((int)KILN_METADATA_DESCRIPTION == VIR_DOMAIN_METADATA_DESCRIPTION);
+G_STATIC_ASSERT((int)KILN_METADATA_TITLE == VIR_DOMAIN_METADATA_TITLE);
+G_STATIC_ASSERT((int)KILN_METADATA_ELEMENT == VIR_DOMAIN_METADATA_ELEMENT);
 
 /* ---- Get ---- */
-
-static void
-drop_namespace(KilnXmlNode *node, const char *uri)
-{
-    if (g_strcmp0(node->ns, uri) == 0) {
-        g_clear_pointer(&node->ns, g_free);
-        g_clear_pointer(&node->prefix, g_free);
-    }
-    for (guint i = 0; i < node->children->len; i++)
-        drop_namespace(g_ptr_array_index(node->children, i), uri);
-}
-
-/* An element of its own namespace is given without it, as it was set. */
-static char *
-format_element(const KilnDomain *domain, const char *uri)
-{
-    g_autoptr(KilnXmlWriter) writer = NULL;
-    g_autoptr(KilnXmlNode) copy = NULL;
-    g_autofree char *text = NULL;
-    const KilnXmlNode *node;
-    guint at;
-
-    node = uri != NULL ? find_element(domain, uri, &at) : NULL;
-    if (node == NULL)
-        return NULL;
-    copy = kiln_xml_node_copy(node);
-    drop_namespace(copy, uri);
-    writer = kiln_xml_writer_new();
-    kiln_xml_subtree(writer, copy);
-    text = g_strchomp(kiln_xml_writer_finish(writer));
-    return g_steal_pointer(&text);
-}
 
 static void
 on_get_metadata(KilnCall *call, gconstpointer data)
@@ -69,27 +30,22 @@ on_get_metadata(KilnCall *call, gconstpointer data)
     const KilnDomain *domain;
     gboolean live, config;
 
-    if (guest == NULL || !kiln_ops_affects(call, guest, args->flags, &live, &config))
+    if (guest == NULL ||
+        !kiln_ops_check_flags(call, args->flags,
+                              VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG) ||
+        !kiln_ops_exclusive_flags(call, args->flags, VIR_DOMAIN_AFFECT_LIVE,
+                                  "VIR_DOMAIN_AFFECT_LIVE", VIR_DOMAIN_AFFECT_CONFIG,
+                                  "VIR_DOMAIN_AFFECT_CONFIG") ||
+        !kiln_ops_affects(call, guest, args->flags, &live, &config))
         return;
-    if (live && config) {
-        kiln_call_fail(call, VIR_ERR_INVALID_ARG,
-                       "flags 'VIR_DOMAIN_AFFECT_LIVE' and 'VIR_DOMAIN_AFFECT_CONFIG' are mutually "
-                       "exclusive");
+    if (args->type < KILN_METADATA_DESCRIPTION || args->type > KILN_METADATA_ELEMENT) {
+        kiln_call_fail(call, VIR_ERR_INVALID_ARG, "unknown metadata type '%d'", args->type);
         return;
     }
     domain = kiln_ops_document(call, guest, config, &owned);
     if (domain == NULL)
         return;
-    switch (args->type) {
-    case VIR_DOMAIN_METADATA_DESCRIPTION: text = g_strdup(domain->description); break;
-    case VIR_DOMAIN_METADATA_TITLE: text = g_strdup(domain->title); break;
-    case VIR_DOMAIN_METADATA_ELEMENT:
-        text = format_element(domain, args->uri != NULL ? *args->uri : NULL);
-        break;
-    default:
-        kiln_call_fail(call, VIR_ERR_INVALID_ARG, "unknown metadata type '%d'", args->type);
-        return;
-    }
+    text = kiln_metadata_get(domain, args->type, args->uri != NULL ? *args->uri : NULL);
     if (text == NULL) {
         kiln_call_fail(call, VIR_ERR_NO_DOMAIN_METADATA,
                        "Requested metadata element is not present");
@@ -101,184 +57,117 @@ on_get_metadata(KilnCall *call, gconstpointer data)
 
 /* ---- Set ---- */
 
-typedef struct {
+typedef struct Change Change;
+
+/* A change under way; @method takes the same as @apply does. */
+struct Change {
     KilnCall *call;
-    int type;
+    gboolean config; /* still to be done */
+    gboolean (*apply)(KilnDomain *domain, gpointer change, GError **error);
+    const char *method;
+    GVariant *arguments; /* (owned) */
+    gboolean tells;      /* an event, once it is done */
+
+    int kind;
     char *text; /* (owned) (nullable) */
-    char *uri;  /* (owned) (nullable) */
     char *key;  /* (owned) (nullable) */
-} Change;
+    char *uri;  /* (owned) (nullable) */
+    const char *event;
+    const char *action;
+};
 
 static void
-change_free(Change *change)
-{
-    g_free(change->text);
-    g_free(change->uri);
-    g_free(change->key);
-    g_free(change);
-}
-
-static void
-put_namespace(KilnXmlNode *node, const char *uri, const char *key)
-{
-    if (node->ns == NULL) {
-        node->ns = g_strdup(uri);
-        g_free(node->prefix);
-        node->prefix = g_strdup(key);
-    }
-    for (guint i = 0; i < node->children->len; i++)
-        put_namespace(g_ptr_array_index(node->children, i), uri, key);
-}
-
-/* Parsed into the namespace; NULL with @error set. */
-static KilnXmlNode *
-parse_element(const Change *change, GError **error)
-{
-    g_autoptr(KilnFaults) faults = kiln_faults_new();
-    g_autoptr(KilnXmlNode) node = kiln_xml_parse(change->text, strlen(change->text), faults);
-
-    if (!kiln_ops_faults_error(faults, error) || node == NULL)
-        return NULL;
-    put_namespace(node, change->uri, change->key);
-    return g_steal_pointer(&node);
-}
-
-static KilnXmlNode *
-empty_metadata(void)
-{
-    static const char text[] = "<metadata/>";
-    g_autoptr(KilnFaults) faults = kiln_faults_new();
-
-    return kiln_xml_parse(text, sizeof text - 1, faults);
-}
-
-static gboolean
-set_element(KilnDomain *domain, const Change *change, GError **error)
-{
-    g_autoptr(KilnXmlNode) node = NULL;
-    guint at;
-
-    if (change->text != NULL) {
-        node = parse_element(change, error);
-        if (node == NULL)
-            return FALSE;
-        if (domain->metadata == NULL)
-            domain->metadata = empty_metadata();
-    }
-    while (find_element(domain, change->uri, &at) != NULL)
-        g_ptr_array_remove_index(domain->metadata->children, at);
-    if (node == NULL)
-        return TRUE;
-    node->parent = domain->metadata;
-    node->text_offset = strlen(domain->metadata->text);
-    g_ptr_array_add(domain->metadata->children, g_steal_pointer(&node));
-    return TRUE;
-}
-
-static void
-set_text(char **member, const char *text)
-{
-    g_free(*member);
-    *member = text != NULL && *text != '\0' ? g_strdup(text) : NULL;
-}
-
-static gboolean
-set_metadata(KilnDomain *domain, gpointer data, GError **error)
-{
-    const Change *change = data;
-
-    switch (change->type) {
-    case VIR_DOMAIN_METADATA_DESCRIPTION: set_text(&domain->description, change->text); break;
-    case VIR_DOMAIN_METADATA_TITLE: set_text(&domain->title, change->text); break;
-    default: return set_element(domain, change, error);
-    }
-    return TRUE;
-}
-
-static void
-config_done(KilnGuest *guest, const GError *error, gpointer data)
+change_end(KilnGuest *guest, const GError *error, gpointer data)
 {
     Change *change = data;
     const KilnGuestNews news = {
         .event_id = VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
-        .type = change->type,
+        .type = change->kind,
         .texts = { change->uri },
     };
 
-    if (error == NULL)
+    if (error == NULL && change->tells)
         kiln_guest_tell(guest, &news);
     kiln_ops_done(guest, error, change->call);
-    change_free(change);
+    g_variant_unref(change->arguments);
+    g_free(change->text);
+    g_free(change->key);
+    g_free(change->uri);
+    g_free(change);
 }
 
-/* Whether it can stand in a document. */
-static gboolean
-is_xml_text(const char *text)
+/* The daemon's copy of the document has it at once; the process tells the whole again soon. */
+static void
+keep(KilnGuest *guest, Change *change)
 {
-    if (text == NULL)
-        return TRUE;
-    if (!g_utf8_validate(text, -1, NULL))
-        return FALSE;
-    for (; *text != '\0'; text++)
-        if ((guchar)*text < ' ' && strchr("\t\n\r", *text) == NULL)
-            return FALSE;
-    return TRUE;
+    KilnDomain *live = (KilnDomain *)kiln_guest_live(guest);
+
+    if (live != NULL)
+        (void)change->apply(live, change, NULL);
 }
 
-/* A namespace's prefix (Namespaces in XML 1.0 third edition, NCName), of ASCII. */
-static gboolean
-is_prefix(const char *text)
+static void
+live_done(KilnGuest *guest, G_GNUC_UNUSED GVariant *answer, G_GNUC_UNUSED GUnixFDList *fds,
+          const GError *error, gpointer data)
 {
-    if (!g_ascii_isalpha(*text) && *text != '_')
-        return FALSE;
-    for (; *text != '\0'; text++)
-        if (!g_ascii_isalnum(*text) && strchr("_-.", *text) == NULL)
-            return FALSE;
-    return TRUE;
-}
+    Change *change = data;
 
-static gboolean
-check_element(KilnCall *call, const Change *change)
-{
-    if (change->uri == NULL || (change->text != NULL && change->key == NULL))
-        kiln_call_fail(call, VIR_ERR_INVALID_ARG, "%s in must not be NULL",
-                       change->uri == NULL ? "uri" : "key");
-    else if (*change->uri == '\0')
-        kiln_call_fail(call, VIR_ERR_INVALID_ARG, "the namespace's URI is empty");
-    else if (change->key != NULL && !is_prefix(change->key))
-        kiln_call_fail(call, VIR_ERR_INTERNAL_ERROR,
-                       "failed to validate prefix for a new XML namespace");
+    if (error == NULL)
+        keep(guest, change);
+    if (error == NULL && change->config)
+        kiln_guest_edit(guest, change->apply, change, change_end, change);
     else
-        return TRUE;
-    return FALSE;
+        change_end(guest, error, change);
+}
+
+/* Takes over @change; the guest's own errors of it are found before anything is changed. */
+static void
+begin(KilnGuest *guest, Change *change, unsigned flags)
+{
+    g_autoptr(KilnDomain) copy = NULL;
+    g_autoptr(GError) error = NULL;
+    gboolean live;
+
+    g_variant_ref_sink(change->arguments);
+    if (!kiln_guest_affects(guest, flags, &live, &change->config, &error)) {
+        change->tells = FALSE;
+        change_end(guest, error, change);
+        return;
+    }
+    if (!live) {
+        kiln_guest_edit(guest, change->apply, change, change_end, change);
+        return;
+    }
+    kiln_guest_call(guest, change->method, change->arguments, NULL, KILN_GUEST_CALL_MS, live_done,
+                    change);
 }
 
 static gboolean
-check_change(KilnCall *call, const Change *change)
+apply_metadata(KilnDomain *domain, gpointer data, GError **error)
 {
-    if (!is_xml_text(change->text) || !is_xml_text(change->uri)) {
-        kiln_call_fail(call, VIR_ERR_INVALID_ARG, "metadata has characters that XML cannot hold");
-        return FALSE;
-    }
-    switch (change->type) {
-    case VIR_DOMAIN_METADATA_TITLE:
-        if (change->text != NULL && strchr(change->text, '\n') != NULL) {
-            kiln_call_fail(call, VIR_ERR_INVALID_ARG, "metadata title can't contain newlines");
-            return FALSE;
-        }
-        return TRUE;
-    case VIR_DOMAIN_METADATA_DESCRIPTION: return TRUE;
-    case VIR_DOMAIN_METADATA_ELEMENT: return check_element(call, change);
-    default:
-        kiln_call_fail(call, VIR_ERR_INVALID_ARG, "unknown metadata type '%d'", change->type);
-        return FALSE;
-    }
+    const Change *change = data;
+
+    return kiln_metadata_set(domain, change->kind, change->text, change->key, change->uri, error);
 }
 
 static char *
-copy(const remote_string text)
+copy_of(const remote_string text)
 {
     return text != NULL ? g_strdup(*text) : NULL;
+}
+
+static const char *
+plain(const char *text)
+{
+    return text != NULL && g_utf8_validate(text, -1, NULL) ? text : "";
+}
+
+static gboolean
+all_utf8(const Change *change)
+{
+    return (change->text == NULL || g_utf8_validate(change->text, -1, NULL)) &&
+           (change->key == NULL || g_utf8_validate(change->key, -1, NULL)) &&
+           (change->uri == NULL || g_utf8_validate(change->uri, -1, NULL));
 }
 
 static void
@@ -286,30 +175,88 @@ on_set_metadata(KilnCall *call, gconstpointer data)
 {
     const remote_domain_set_metadata_args *args = data;
     KilnGuest *guest = kiln_ops_guest(call, &args->dom);
-    gboolean live, config;
+    g_autoptr(GError) error = NULL;
     Change *change;
 
-    if (guest == NULL || !kiln_ops_affects(call, guest, args->flags, &live, &config))
+    if (guest == NULL ||
+        !kiln_ops_check_flags(call, args->flags, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG))
         return;
-    change = g_new(Change, 1);
-    *change = (Change){ call, args->type, copy(args->metadata), copy(args->uri), copy(args->key) };
-    if (!check_change(call, change)) {
-        change_free(change);
+    change = g_new0(Change, 1);
+    change->call = call;
+    change->apply = apply_metadata;
+    change->method = "SetMetadata";
+    change->tells = TRUE;
+    change->kind = args->type;
+    change->text = copy_of(args->metadata);
+    change->key = copy_of(args->key);
+    change->uri = copy_of(args->uri);
+    change->arguments = g_variant_new("(isss)", change->kind, plain(change->text),
+                                      plain(change->key), plain(change->uri));
+    if (all_utf8(change)) {
+        begin(guest, change, args->flags);
         return;
     }
-    if (live) {
-        kiln_call_fail(call, VIR_ERR_OPERATION_UNSUPPORTED,
-                       "metadata of a running domain cannot be changed yet, its definition's can "
-                       "(--config)");
-        change_free(change);
+    g_variant_ref_sink(change->arguments);
+    kiln_vir_error_set(&error, VIR_ERR_INVALID_ARG, "metadata is not UTF-8");
+    change_end(guest, error, change);
+}
+
+/* ---- Lifecycle actions ---- */
+
+static const char *const event_names[] = {
+    [VIR_DOMAIN_LIFECYCLE_POWEROFF] = "poweroff",
+    [VIR_DOMAIN_LIFECYCLE_REBOOT] = "reboot",
+    [VIR_DOMAIN_LIFECYCLE_CRASH] = "crash",
+};
+
+static const char *const action_names[] = {
+    [VIR_DOMAIN_LIFECYCLE_ACTION_DESTROY] = "destroy",
+    [VIR_DOMAIN_LIFECYCLE_ACTION_RESTART] = "restart",
+    [VIR_DOMAIN_LIFECYCLE_ACTION_RESTART_RENAME] = "rename-restart",
+    [VIR_DOMAIN_LIFECYCLE_ACTION_PRESERVE] = "preserve",
+    [VIR_DOMAIN_LIFECYCLE_ACTION_COREDUMP_DESTROY] = "coredump-destroy",
+    [VIR_DOMAIN_LIFECYCLE_ACTION_COREDUMP_RESTART] = "coredump-restart",
+};
+
+static gboolean
+apply_action(KilnDomain *domain, gpointer data, GError **error)
+{
+    const Change *change = data;
+
+    return kiln_lifecycle_set(domain, change->event, change->action, error);
+}
+
+static void
+on_set_lifecycle_action(KilnCall *call, gconstpointer data)
+{
+    const remote_domain_set_lifecycle_action_args *args = data;
+    KilnGuest *guest;
+    Change *change;
+
+    if (args->type >= G_N_ELEMENTS(event_names) || args->action >= G_N_ELEMENTS(action_names)) {
+        kiln_call_fail(call, VIR_ERR_INVALID_ARG, "unknown lifecycle event %u or action %u",
+                       args->type, args->action);
         return;
     }
-    kiln_guest_edit(guest, set_metadata, change, config_done, change);
+    guest = kiln_ops_guest(call, &args->dom);
+    if (guest == NULL ||
+        !kiln_ops_check_flags(call, args->flags, VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG))
+        return;
+    change = g_new0(Change, 1);
+    change->call = call;
+    change->apply = apply_action;
+    change->method = "SetLifecycle";
+    change->event = event_names[args->type];
+    change->action = action_names[args->action];
+    change->arguments = g_variant_new("(ss)", change->event, change->action);
+    begin(guest, change, args->flags);
 }
 
 static const KilnProcedure rows[] = {
     KILN_PROC(DOMAIN_GET_METADATA, domain_get_metadata, KILN_ACCESS_READ, on_get_metadata),
     KILN_PROC_ARGS(DOMAIN_SET_METADATA, domain_set_metadata, KILN_ACCESS_WRITE, on_set_metadata),
+    KILN_PROC_ARGS(DOMAIN_SET_LIFECYCLE_ACTION, domain_set_lifecycle_action, KILN_ACCESS_WRITE,
+                   on_set_lifecycle_action),
 };
 
 const KilnProcedureTable kiln_ops_metadata = { rows, G_N_ELEMENTS(rows) };

@@ -406,6 +406,14 @@ LIVE_METHOD(set_link,
             (KilnDbusVM1 * object, GDBusMethodInvocation *invocation, const char *interface,
              gboolean up, gpointer data),
             kiln_machine_set_link(machine, interface, up, &error))
+LIVE_METHOD(set_metadata,
+            (KilnDbusVM1 * object, GDBusMethodInvocation *invocation, int kind, const char *text,
+             const char *key, const char *uri, gpointer data),
+            kiln_machine_set_metadata(machine, kind, text, key, uri, &error))
+LIVE_METHOD(set_lifecycle,
+            (KilnDbusVM1 * object, GDBusMethodInvocation *invocation, const char *event,
+             const char *action, gpointer data),
+            kiln_machine_set_lifecycle(machine, event, action, &error))
 LIVE_METHOD(inject_nmi, (KilnDbusVM1 * object, GDBusMethodInvocation *invocation, gpointer data),
             kiln_machine_nmi(machine, &error))
 
@@ -427,6 +435,8 @@ static const struct {
     { "handle-set-memory-period", G_CALLBACK(on_set_memory_period) },
     { "handle-set-memory-device", G_CALLBACK(on_set_memory_device) },
     { "handle-set-link", G_CALLBACK(on_set_link) },
+    { "handle-set-metadata", G_CALLBACK(on_set_metadata) },
+    { "handle-set-lifecycle", G_CALLBACK(on_set_lifecycle) },
     { "handle-open-statistics", G_CALLBACK(on_open_statistics) },
     { "handle-get-threads", G_CALLBACK(on_get_threads) },
     { "handle-inject-nmi", G_CALLBACK(on_inject_nmi) },
@@ -499,7 +509,7 @@ on_event(KilnMachine *machine, KilnMachineEvent event, void *opaque)
 static void *
 server_open(const KilnControlGuest *guest)
 {
-    static const char *const features[] = { "live-devices", "supervision", NULL };
+    static const char *const features[] = { "live-devices", "supervision", "describe", NULL };
     Server *server = g_new0(Server, 1);
 
     kiln_dbus_error_register();

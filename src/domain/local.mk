@@ -30,6 +30,7 @@ libkiln_domain_a_SOURCES = \
 	%D%/family.c %D%/family.h \
 	%D%/memory.c %D%/memory.h \
 	%D%/memory-device.c %D%/memory-device.h \
+	%D%/metadata.c %D%/metadata.h \
 	%D%/net.c %D%/net.h \
 	%D%/net-options.c %D%/net-options.h \
 	%D%/numa.c %D%/numa.h \

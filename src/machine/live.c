@@ -8,6 +8,7 @@
 #include "device/virtio-blk.h"
 #include "device/virtio-net.h"
 #include "domain/domain.h"
+#include "domain/metadata.h"
 #include "loop/call.h"
 #include "machine/functions.h"
 
@@ -169,6 +170,29 @@ kiln_machine_set_link(KilnMachine *machine, const char *interface, gboolean up, 
     }
     return kiln_error_set(error, KILN_ERROR_NOT_FOUND, "the guest has no interface '%s'",
                           interface);
+}
+
+/* ---- What its definition says of it ------------------------------------------------------------
+ */
+
+gboolean
+kiln_machine_set_metadata(KilnMachine *machine, int kind, const char *text, const char *key,
+                          const char *uri, GError **error)
+{
+    if (!kiln_metadata_set(machine->domain, kind, text, key, uri, error))
+        return FALSE;
+    kiln_machine_emit(machine, KILN_EVENT_DEFINITION);
+    return TRUE;
+}
+
+gboolean
+kiln_machine_set_lifecycle(KilnMachine *machine, const char *event, const char *action,
+                           GError **error)
+{
+    if (!kiln_lifecycle_set(machine->domain, event, action, error))
+        return FALSE;
+    kiln_machine_emit(machine, KILN_EVENT_DEFINITION);
+    return TRUE;
 }
 
 /* ---- Errors of disks ---------------------------------------------------------------------------

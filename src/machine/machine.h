@@ -194,6 +194,12 @@ gboolean kiln_machine_set_memory_device(KilnMachine *machine, const char *alias,
 /* The cable of the interface (alias, host side's name or MAC) is plugged in, or pulled. */
 gboolean kiln_machine_set_link(KilnMachine *machine, const char *interface, gboolean up,
                                GError **error);
+/* Title, description or an element under <metadata>: kiln_metadata_set() of the live definition. */
+gboolean kiln_machine_set_metadata(KilnMachine *machine, int kind, const char *text,
+                                   const char *key, const char *uri, GError **error);
+/* What becomes of the guest when it ends: kiln_lifecycle_set() of the live definition. */
+gboolean kiln_machine_set_lifecycle(KilnMachine *machine, const char *event, const char *action,
+                                    GError **error);
 /* A non-maskable interrupt to every vCPU, as the button on a server's back gives. */
 gboolean kiln_machine_nmi(KilnMachine *machine, GError **error);
 /**

@@ -285,6 +285,22 @@ START_TEST(threads_keys_and_interrupts)
 }
 END_TEST
 
+START_TEST(what_is_said_of_a_guest)
+{
+    g_autoptr(KilnDbusVM1) proxy = connect_client();
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_ptr_null(call(proxy, "SetMetadata",
+                            g_variant_new("(isss)", 2, "<a/>", "k", "http://a.example/"), NULL,
+                            &error));
+    kiln_assert_error_has(error, "metadata <a/> k http://a.example/ 2");
+    g_clear_error(&error);
+    ck_assert_ptr_null(
+        call(proxy, "SetLifecycle", g_variant_new("(ss)", "crash", "preserve"), NULL, &error));
+    kiln_assert_error_has(error, "crash preserve 0");
+}
+END_TEST
+
 /* Returns: the console's descriptor. */
 static int
 open_console(KilnDbusVM1 *proxy, guint flags, GError **error)
@@ -391,6 +407,7 @@ make_suite(void)
     tcase_add_test(clients, xml_and_statistics);
     tcase_add_test(clients, statistics_are_published_in_shared_memory);
     tcase_add_test(clients, threads_keys_and_interrupts);
+    tcase_add_test(clients, what_is_said_of_a_guest);
     tcase_add_test(clients, console_is_a_socket_to_the_guest);
     tcase_add_test(clients, a_client_that_says_nothing_holds_up_nobody);
     tcase_add_test(clients, clients_beyond_the_limit_are_sent_away);

@@ -214,6 +214,22 @@ kiln_machine_set_link(KilnMachine *machine, const char *interface, gboolean up, 
     return asked(error, "link", interface, up);
 }
 
+gboolean
+kiln_machine_set_metadata(KilnMachine *machine, int kind, const char *text, const char *key,
+                          const char *uri, GError **error)
+{
+    g_autofree char *which = g_strconcat(text, " ", key, " ", uri, NULL);
+
+    return asked(error, "metadata", which, (guint64)kind);
+}
+
+gboolean
+kiln_machine_set_lifecycle(KilnMachine *machine, const char *event, const char *action,
+                           GError **error)
+{
+    return asked(error, event, action, 0);
+}
+
 const KilnMachineIoError *
 kiln_machine_io_error(const KilnMachine *machine)
 {

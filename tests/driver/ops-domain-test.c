@@ -551,6 +551,38 @@ START_TEST(elements_by_their_namespace)
 }
 END_TEST
 
+START_TEST(what_runs_is_described_by_its_process)
+{
+    char *holder;
+    remote_domain_set_metadata_args args = {
+        .type = VIR_DOMAIN_METADATA_TITLE,
+        .metadata = nullable("live", &holder),
+        .flags = VIR_DOMAIN_AFFECT_LIVE,
+    };
+    remote_domain_set_lifecycle_action_args action = {
+        .type = VIR_DOMAIN_LIFECYCLE_CRASH,
+        .action = VIR_DOMAIN_LIFECYCLE_ACTION_PRESERVE,
+        .flags = VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG,
+    };
+
+    set_up();
+    args.dom = action.dom = start(web);
+    expect(REMOTE_PROC_DOMAIN_SET_METADATA, &args);
+    ck_assert_int_eq(fake_event(NULL, 0), VIR_DOMAIN_EVENT_ID_METADATA_CHANGE);
+    ck_assert_str_eq(get_metadata(&args.dom, VIR_DOMAIN_METADATA_TITLE, NULL), "live");
+    ck_assert_ptr_null(strstr(xml_of(&args.dom, VIR_DOMAIN_XML_INACTIVE), "<title>"));
+    expect(REMOTE_PROC_DOMAIN_SET_LIFECYCLE_ACTION, &action);
+    ck_assert_ptr_nonnull(strstr(xml_of(&args.dom, 0), "<on_crash>preserve</on_crash>"));
+    ck_assert_ptr_nonnull(
+        strstr(xml_of(&args.dom, VIR_DOMAIN_XML_INACTIVE), "<on_crash>preserve</on_crash>"));
+    ck_assert_str_eq(fake_list_calls(driver.guests), "SetMetadata SetLifecycle");
+    fake_list_fail(driver.guests, g_error_new_literal(KILN_VIR_ERROR, VIR_ERR_OPERATION_TIMEOUT,
+                                                      "it does not answer"));
+    expect_failure(REMOTE_PROC_DOMAIN_SET_METADATA, &args, VIR_ERR_OPERATION_TIMEOUT, "answer");
+    ck_assert_int_eq(fake_event(NULL, 0), -1);
+}
+END_TEST
+
 START_TEST(a_new_name)
 {
     char *holder;
@@ -738,6 +770,7 @@ main(void)
     tcase_add_test(about, secure_xml_is_not_for_readers);
     tcase_add_test(about, title_and_description);
     tcase_add_test(about, elements_by_their_namespace);
+    tcase_add_test(about, what_runs_is_described_by_its_process);
     tcase_add_test(about, a_new_name);
     tcase_add_test(about, lifecycle_actions);
     tcase_add_test(about, every_news_is_its_event);
