@@ -79,6 +79,19 @@ on_deadline(gpointer data)
 }
 
 void
+kiln_destroy_abandon(GArray *destroyers)
+{
+    for (guint i = 0; destroyers != NULL && i < destroyers->len; i++) {
+        g_autofree Destroyer *destroyer = g_array_index(destroyers, Destroyer *, i);
+
+        if (destroyer->deadline != 0)
+            (void)g_source_remove(destroyer->deadline);
+    }
+    if (destroyers != NULL)
+        g_array_unref(destroyers);
+}
+
+void
 kiln_destroy_end(KilnGuest *guest, GArray *destroyers)
 {
     for (guint i = 0; destroyers != NULL && i < destroyers->len; i++) {

@@ -133,7 +133,7 @@ kiln_guest_live(KilnGuest *guest)
     if (!kiln_guest_is_active(guest))
         return NULL;
     if (guest->run->live == NULL)
-        guest->run->live = read_document(guest);
+        kiln_run_set_live(guest->run, read_document(guest));
     return guest->run->live;
 }
 

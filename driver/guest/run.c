@@ -33,10 +33,20 @@ kiln_run_new(KilnGuest *guest, int id, KilnDomain *live)
     run->guest = guest;
     run->id = id;
     run->pidfd = -1;
-    run->live = live;
+    kiln_run_set_live(run, live);
     run->state = VIR_DOMAIN_NOSTATE;
     guest->run = run;
     return run;
+}
+
+/* The text's tree is for people whose document has a fault. */
+void
+kiln_run_set_live(KilnRun *run, KilnDomain *live)
+{
+    if (live != NULL)
+        g_clear_pointer(&live->document, kiln_xml_node_free);
+    kiln_domain_free(run->live);
+    run->live = live;
 }
 
 void
@@ -44,6 +54,7 @@ kiln_run_free(KilnRun *run)
 {
     if (run == NULL)
         return;
+    kiln_start_abandon(run->start);
     kiln_talk_free(run->talk);
     kiln_source_free(run->end);
     kiln_fd_clear(&run->pidfd);
@@ -51,7 +62,7 @@ kiln_run_free(KilnRun *run)
         (void)g_source_remove(run->patience);
     if (run->late != 0)
         (void)g_source_remove(run->late);
-    g_clear_pointer(&run->destroyers, g_array_unref);
+    kiln_destroy_abandon(run->destroyers);
     kiln_domain_free(run->live);
     g_free(run->cgroup);
     g_free(run);

@@ -61,6 +61,8 @@ struct KilnRun {
  * Gives @guest a run, which must have none.
  */
 KilnRun *kiln_run_new(KilnGuest *guest, int id, KilnDomain *live);
+/* @live: (transfer full) (nullable): takes the place of the last one */
+void kiln_run_set_live(KilnRun *run, KilnDomain *live);
 /* (nullable): the process goes on. */
 void kiln_run_free(KilnRun *run);
 
@@ -95,7 +97,13 @@ void kiln_start_last_words(KilnStart *start);
 /* The process of a start ended.  @status as of waitpid(2). */
 void kiln_start_ended(KilnStart *start, int status);
 
+/* (nullable): The daemon ends: nobody is answered any more. */
+void kiln_start_abandon(KilnStart *start);
+
 /* ---- destroy.c ---- */
+
+/* (nullable): as kiln_start_abandon() */
+void kiln_destroy_abandon(GArray *destroyers);
 
 /* A process came to be that is to be destroyed already. */
 void kiln_destroy_begin(KilnRun *run);

@@ -46,9 +46,11 @@ kiln_spawn_clear(KilnSpawn *spawn)
     kiln_fd_clear(&spawn->ready);
 }
 
-/* ---- In the child ---- */
+/* ---- In the child, on a stack that AddressSanitizer does not know ---- */
 
-static void
+#define IN_CHILD __attribute__((no_sanitize_address))
+
+static IN_CHILD void
 reset_signals(void)
 {
     struct sigaction action = { .sa_handler = SIG_DFL };
@@ -60,7 +62,7 @@ reset_signals(void)
 }
 
 /* The three may have numbers that are to be another one's. */
-static gboolean
+static IN_CHILD gboolean
 arrange_descriptors(const Plan *plan)
 {
     int null = fcntl(plan->null, F_DUPFD_CLOEXEC, READY_FD + 1);
@@ -74,7 +76,7 @@ arrange_descriptors(const Plan *plan)
 }
 
 /* "exec N\n" */
-static void
+static IN_CHILD void
 report(int fd, int errnum)
 {
     char text[] = KILN_SPAWN_EXEC "000\n";
@@ -85,7 +87,7 @@ report(int fd, int errnum)
     (void)!write(fd, text, sizeof text - 1);
 }
 
-static int
+static IN_CHILD int
 child(void *data)
 {
     const Plan *plan = data;

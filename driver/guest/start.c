@@ -9,6 +9,7 @@
  */
 #include "base/error.h"
 #include "base/log.h"
+#include "domain/assign.h"
 #include "error/vir-error.h"
 #include "guest/cgroup.h"
 #include "guest/guest-private.h"
@@ -54,6 +55,13 @@ start_free(KilnStart *start)
         (void)g_string_free(start->line, TRUE);
     g_clear_error(&start->failure);
     g_free(start);
+}
+
+void
+kiln_start_abandon(KilnStart *start)
+{
+    if (start != NULL)
+        start_free(start);
 }
 
 /* Answers, and lets the next job begin. */
@@ -284,6 +292,7 @@ begin(KilnGuest *guest, gpointer data)
     }
     id = guest->list->next_id++;
     plan(start, id);
+    kiln_assign_aliases(start->domain); /* as the process does, which tells more of it soon */
     start->run = kiln_run_new(guest, id, g_steal_pointer(&start->domain));
     start->run->start = start;
     start->run->cgroup = g_steal_pointer(&start->cgroup);

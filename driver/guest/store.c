@@ -140,12 +140,18 @@ gboolean
 kiln_store_remove(KilnStore *store, const char *name, GError **error)
 {
     g_autofree char *file = kiln_store_file_name(name, KILN_STORE_SUFFIX, error);
+    g_autoptr(GError) failure = NULL;
 
     if (file == NULL)
         return FALSE;
     if (unlinkat(store->fd, file, 0) < 0 && errno != ENOENT)
         return kiln_error_set_errno(error, errno, "cannot remove '%s/%s'", store->directory, file);
-    return sync_directory(store, store->fd, error) && remove_link(store, file, error);
+    if (!sync_directory(store, store->fd, error))
+        return FALSE;
+    if (!remove_link(store, file,
+                     &failure)) /* it is gone all the same, and the link says nothing */
+        kiln_log(KILN_LOG_WARNING, "%s", failure->message);
+    return TRUE;
 }
 
 /* ---- Autostart ---- */

@@ -38,8 +38,7 @@ take_live(KilnTalk *talk, const char *text)
         return;
     }
     domain->id = (KilnInt){ TRUE, run->id };
-    kiln_domain_free(run->live);
-    run->live = g_steal_pointer(&domain);
+    kiln_run_set_live(run, g_steal_pointer(&domain));
 }
 
 static void ask_xml(KilnTalk *talk);

@@ -61,6 +61,19 @@ START_TEST(a_stopped_one_is_adopted)
 }
 END_TEST
 
+START_TEST(the_daemon_ends_while_one_starts)
+{
+    KilnGuest *web = fixture_define(&f, "web", 1, "forever");
+
+    kiln_guest_start(web, 0, fixture_done, &f);
+    fixture_restart(&f);
+    fixture_until(fixture_has_file(f.runtime, "web.sock"));
+    fixture_restart(&f);
+    web = kiln_guest_list_by_name(f.list, "web");
+    ck_assert(kiln_guest_is_active(web)); /* it claimed its name: it is one that runs */
+}
+END_TEST
+
 START_TEST(what_died_meanwhile_is_told)
 {
     KilnGuest *web = fixture_define(&f, "web", 1, "");
@@ -265,6 +278,7 @@ adopt_suite(void)
     tcase_add_checked_fixture(test_case, set_up, tear_down);
     tcase_add_test(test_case, what_runs_is_adopted);
     tcase_add_test(test_case, a_stopped_one_is_adopted);
+    tcase_add_test(test_case, the_daemon_ends_while_one_starts);
     tcase_add_test(test_case, what_died_meanwhile_is_told);
     tcase_add_test(test_case, what_others_start_appears);
     tcase_add_test(test_case, another_ones_name_is_not_taken);

@@ -60,6 +60,7 @@ void
 fixture_restart(Fixture *fixture)
 {
     kiln_guest_list_free(fixture->list);
+    g_clear_error(&fixture->error);
     open_list(fixture);
 }
 

@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static Fixture f;
 
@@ -206,12 +207,59 @@ START_TEST(undefine_of_a_transient_one)
 }
 END_TEST
 
+/* Nothing can be written: what was there is there, and all goes on. */
+START_TEST(a_full_disk)
+{
+    const struct rlimit none = { 0, RLIM_INFINITY };
+    struct rlimit before;
+    KilnGuest *web = fixture_define(&f, "web", 1, "before");
+    g_autoptr(KilnDomain) domain = NULL;
+
+    (void)signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+    ck_assert_ptr_null(fixture_define(&f, "web", 1, "after"));
+    ck_assert_ptr_null(fixture_define(&f, "new", 2, ""));
+    ck_assert(!fixture_start(&f, web, 0));
+    kiln_guest_rename(web, "other", fixture_done, &f);
+    fixture_wait(&f);
+    ck_assert(f.error != NULL);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    domain = kiln_guest_definition(web, &f.error);
+    ck_assert_str_eq(domain->title, "before");
+    ck_assert_uint_eq(kiln_guest_list_count(f.list, NULL), 1);
+    fixture_restart(&f);
+    ck_assert_uint_eq(kiln_guest_list_count(f.list, NULL), 1);
+    ck_assert(fixture_start(&f, kiln_guest_list_by_name(f.list, "web"), 0));
+}
+END_TEST
+
+/* Hundreds at once: each is answered, and each is there. */
+START_TEST(many_at_once)
+{
+    enum { MANY = 200 };
+
+    for (guint i = 0; i < MANY; i++) {
+        g_autofree char *name = g_strdup_printf("g%u", i);
+
+        kiln_guest_list_define(f.list, fixture_domain(name, i, ""), fixture_made, &f);
+    }
+    for (guint i = 0; i < MANY; i++)
+        fixture_wait(&f);
+    ck_assert_uint_eq(kiln_guest_list_count(f.list, NULL), MANY);
+    fixture_restart(&f);
+    ck_assert_uint_eq(kiln_guest_list_count(f.list, NULL), MANY);
+}
+END_TEST
+
 static Suite *
 life_suite(void)
 {
     Suite *suite = suite_create("guest life");
     TCase *test_case = kiln_test_case(suite, "life");
 
+    if (g_file_test("/dev/shm", G_FILE_TEST_IS_DIR)) /* a disk's syncs take their time */
+        (void)g_setenv("TMPDIR", "/dev/shm", TRUE);
     tcase_add_checked_fixture(test_case, set_up, tear_down);
     tcase_add_test(test_case, define_and_undefine);
     tcase_add_test(test_case, names_and_uuids_do_not_clash);
@@ -223,6 +271,8 @@ life_suite(void)
     tcase_add_test(test_case, destroyed_while_it_starts);
     tcase_add_test(test_case, what_does_not_end_is_killed);
     tcase_add_test(test_case, undefine_of_a_transient_one);
+    tcase_add_test(test_case, a_full_disk);
+    tcase_add_test(test_case, many_at_once);
     return suite;
 }
 
