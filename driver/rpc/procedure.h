@@ -97,6 +97,14 @@ typedef struct {
     {                                                                                              \
         KILN_PROC_ROW(UPPER, allowed), .reason = why                                               \
     }
+/* Of the program for QEMU's own calls: a table of its own (rpc/server.h). */
+#define KILN_PROC_QEMU(UPPER, lower, allowed, handler)                                             \
+    {                                                                                              \
+        .number = QEMU_PROC_##UPPER, .name = #UPPER, .access = allowed,                            \
+        .args = (xdrproc_t)xdr_qemu_##lower##_args, .args_size = sizeof(qemu_##lower##_args),      \
+        .ret = (xdrproc_t)xdr_qemu_##lower##_ret, .ret_size = sizeof(qemu_##lower##_ret),          \
+        .handle = handler                                                                          \
+    }
 #define KILN_PROC_RAW(UPPER, allowed, handler)                                                     \
     {                                                                                              \
         KILN_PROC_ROW(UPPER, allowed), .raw = handler                                              \

@@ -15,7 +15,7 @@ typedef enum {
 /* The limits, by libvirt's names in virtkilnd.conf.  0 is the default, but for keepalive. */
 typedef struct {
     guint max_clients;           /* 5000 */
-    guint max_anonymous_clients; /* 20: not authenticated yet */
+    guint max_anonymous_clients; /* 20: about whom polkit is asked at a time; half a user */
     guint max_client_requests;   /* 5: under way at a time; more wait in the socket */
     guint keepalive_interval;    /* seconds; 0: the server asks nobody */
     guint keepalive_count;

@@ -92,12 +92,32 @@ static const KilnProcedure rows[] = {
     KILN_PROC_RAW(CONNECT_NUM_OF_NETWORKS, KILN_ACCESS_READ, on_raw),
 };
 static const KilnProcedureTable table = { rows, G_N_ELEMENTS(rows) };
+
+static void
+on_agent(KilnCall *call, gconstpointer data)
+{
+    const qemu_domain_agent_command_args *args = data;
+    char *line = args->cmd;
+    const qemu_domain_agent_command_ret ret = { &line };
+
+    kiln_call_reply(call, &ret);
+}
+
+static const KilnProcedure qemu_rows[] = {
+    KILN_PROC_QEMU(DOMAIN_AGENT_COMMAND, domain_agent_command, KILN_ACCESS_WRITE, on_agent),
+};
+static const KilnProcedureTable qemu = { qemu_rows, G_N_ELEMENTS(qemu_rows) };
 static const KilnProcedureTable *const tables[] = { &table, NULL };
 
 static RpcHost *
 host_new(KilnServerLimits limits)
 {
-    KilnServerOptions options = { .tables = tables, .driver = &driver_data, .limits = limits };
+    KilnServerOptions options = {
+        .tables = tables,
+        .qemu = &qemu,
+        .driver = &driver_data,
+        .limits = limits,
+    };
 
     waiting = g_ptr_array_new();
     return rpc_host_new(&options, KILN_AUTH_NONE);
@@ -203,6 +223,37 @@ START_TEST(other_programs_are_refused)
     expect_refused(peer, KILN_PROGRAM_LXC, VIR_ERR_NO_SUPPORT, "LXC");
     call_header(peer, KILN_PROGRAM_REMOTE, 1, REMOTE_PROC_CONNECT_GET_HOSTNAME, KILN_FRAME_ERROR);
     expect_refused(peer, KILN_PROGRAM_REMOTE, VIR_ERR_RPC, "Unexpected message status 1");
+}
+END_TEST
+
+START_TEST(an_agent_command_is_of_the_qemu_program)
+{
+    g_autoptr(RpcHost) host = host_new((KilnServerLimits){ 0 });
+    g_autoptr(RpcPeer) peer = rpc_peer_open(host->path, 0);
+    g_autoptr(RpcPeer) reader = rpc_peer_open(host->path, 1);
+    qemu_domain_agent_command_args args = { { (char *)"web", "", 1 }, (char *)"{}", 5, 0 };
+    qemu_domain_agent_command_ret ret = { NULL };
+    const KilnPacket header = { KILN_PROGRAM_QEMU,
+                                KILN_PROGRAM_VERSION,
+                                QEMU_PROC_DOMAIN_AGENT_COMMAND,
+                                KILN_FRAME_CALL,
+                                9,
+                                0 };
+    g_autoptr(GBytes) packet =
+        kiln_frame_encode(&header, 0, (xdrproc_t)xdr_qemu_domain_agent_command_args, &args);
+    KilnPacket *answer = NULL;
+
+    rpc_peer_send_packet(peer, packet);
+    answer = rpc_peer_receive(peer);
+    ck_assert_ptr_nonnull(answer);
+    ck_assert_uint_eq(answer->program, KILN_PROGRAM_QEMU);
+    ck_assert(kiln_frame_decode(answer, (xdrproc_t)xdr_qemu_domain_agent_command_ret, &ret));
+    ck_assert_str_eq(*ret.result, "{}");
+    xdr_free((xdrproc_t)xdr_qemu_domain_agent_command_ret, (char *)&ret);
+    kiln_packet_free(answer);
+    rpc_peer_send_packet(reader, packet);
+    reader->serial = 9;
+    expect_refused(reader, KILN_PROGRAM_QEMU, VIR_ERR_OPERATION_DENIED, "read only");
 }
 END_TEST
 
@@ -387,6 +438,7 @@ suite(void)
     tcase_add_test(calls, an_error_has_code_and_text);
     tcase_add_test(calls, what_is_not_served_says_why);
     tcase_add_test(calls, other_programs_are_refused);
+    tcase_add_test(calls, an_agent_command_is_of_the_qemu_program);
     tcase_add_test(calls, read_only_refuses_writes);
     tcase_add_test(calls, first_authenticate_then_open);
     tcase_add_test(calls, an_answer_may_be_late);

@@ -1,5 +1,5 @@
 # The RPC of virtkilnd, from a hand-made client.
-driver_rpc_tests = tests/driver/rpc-limits-test tests/driver/rpc-server-test \
+driver_rpc_tests = tests/driver/rpc-limits-test tests/driver/rpc-polkit-test tests/driver/rpc-server-test \
 	tests/driver/rpc-stream-test tests/driver/rpc-virsh-test
 check_PROGRAMS += $(driver_rpc_tests)
 TESTS += $(driver_rpc_tests)
@@ -10,6 +10,9 @@ driver_rpc_libs = libkiln-test.a libkiln-rpc.a libkiln-protocol.a libkiln-error.
 tests_driver_rpc_limits_test_SOURCES = tests/driver/rpc-limits-test.c $(driver_rpc_peer)
 tests_driver_rpc_limits_test_CFLAGS = $(AM_DRIVER_CFLAGS) $(CHECK_CFLAGS)
 tests_driver_rpc_limits_test_LDADD = $(driver_rpc_libs)
+tests_driver_rpc_polkit_test_SOURCES = tests/driver/rpc-polkit-test.c $(driver_rpc_peer)
+tests_driver_rpc_polkit_test_CFLAGS = $(AM_DRIVER_CFLAGS) $(CHECK_CFLAGS)
+tests_driver_rpc_polkit_test_LDADD = $(driver_rpc_libs)
 tests_driver_rpc_server_test_SOURCES = tests/driver/rpc-server-test.c $(driver_rpc_peer)
 tests_driver_rpc_server_test_CFLAGS = $(AM_DRIVER_CFLAGS) $(CHECK_CFLAGS)
 tests_driver_rpc_server_test_LDADD = $(driver_rpc_libs)
