@@ -7,3 +7,7 @@ tests_driver_ops_domain_test_SOURCES = tests/driver/ops-domain-test.c \
 tests_driver_ops_domain_test_CFLAGS = $(AM_DRIVER_CFLAGS) $(CHECK_CFLAGS)
 tests_driver_ops_domain_test_LDADD = libkiln-test.a libkiln-ops.a libkiln-protocol.a \
 	libkiln-error.a libkiln-domain.a libkiln-base.a $(CHECK_LIBS) $(GIO_LIBS) $(TIRPC_LIBS) $(KILN_LIBS)
+
+# The stock client, against the daemon itself.
+TESTS += tests/driver/virsh-test.py
+dist_check_SCRIPTS += tests/driver/virsh-test.py
