@@ -9,7 +9,6 @@ static const char no_backup[] = "there are no backup jobs yet";
 static const char no_migration[] = "guests cannot be migrated yet";
 static const char no_dump[] = "a guest's memory cannot be dumped yet";
 static const char no_jobs[] = "there are no block jobs yet";
-static const char no_peek[] = "the daemon never touches a guest's memory, nor parses its disks";
 static const char no_perf[] = "there are no perf events of guests";
 static const char no_secrets[] = "guests are not encrypted: there is no launch security";
 static const char no_signals[] = "a process inside a guest is that guest's own affair";
@@ -65,8 +64,6 @@ static const KilnProcedure rows[] = {
 
     REFUSED(DOMAIN_CORE_DUMP, no_dump),
     REFUSED(DOMAIN_CORE_DUMP_WITH_FORMAT, no_dump),
-    REFUSED(DOMAIN_BLOCK_PEEK, no_peek),
-    REFUSED(DOMAIN_MEMORY_PEEK, no_peek),
 
     REFUSED(DOMAIN_BLOCK_JOB_ABORT, no_jobs),
     REFUSED(DOMAIN_BLOCK_JOB_SET_SPEED, no_jobs),
