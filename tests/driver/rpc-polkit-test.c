@@ -183,6 +183,7 @@ START_TEST(without_polkit_there_is_reading)
 {
     g_autoptr(RpcPeer) writer = stranger(f.host->path);
     g_autoptr(RpcPeer) reader = stranger(f.host->path_ro);
+    g_autofree char *text = NULL;
 
     ask(writer);
     rpc_run_until(f.asked->len == 1);
@@ -191,9 +192,8 @@ START_TEST(without_polkit_there_is_reading)
     rpc_peer_expect_error(writer, VIR_ERR_AUTH_FAILED, "polkit is not there");
     ask(reader);
     rpc_run_until(f.asked->len == 2);
-    ck_assert_ptr_nonnull(
-        strstr(g_variant_print(g_dbus_method_invocation_get_parameters(f.asked->pdata[1]), FALSE),
-               "org.libvirt.unix.monitor"));
+    text = g_variant_print(g_dbus_method_invocation_get_parameters(f.asked->pdata[1]), FALSE);
+    ck_assert_ptr_nonnull(strstr(text, "org.libvirt.unix.monitor"));
     g_dbus_method_invocation_return_dbus_error(f.asked->pdata[1],
                                                "org.freedesktop.DBus.Error.ServiceUnknown", "no");
     rpc_peer_expect_reply(reader, NULL, NULL);

@@ -119,6 +119,7 @@ host_new(KilnServerLimits limits)
         .limits = limits,
     };
 
+    g_clear_pointer(&waiting, g_ptr_array_unref);
     waiting = g_ptr_array_new();
     return rpc_host_new(&options, KILN_AUTH_NONE);
 }

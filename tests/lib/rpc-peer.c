@@ -96,7 +96,7 @@ void
 rpc_peer_send(RpcPeer *peer, gconstpointer data, gsize length)
 {
     const guint8 *at = data;
-    gint64 deadline_us = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+    gint64 deadline_us = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
 
     while (length > 0) {
         ssize_t n = send(peer->fd, at, length, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -197,7 +197,7 @@ rpc_peer_receive_fd(RpcPeer *peer)
 static gboolean
 receive_bytes(RpcPeer *peer, guint8 *to, gsize length)
 {
-    gint64 deadline_us = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+    gint64 deadline_us = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
 
     while (length > 0) {
         ssize_t n = recv(peer->fd, to, length, MSG_DONTWAIT);
