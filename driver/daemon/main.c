@@ -14,6 +14,7 @@
 #include "daemon/sockets.h"
 #include "guest/list.h"
 #include "loop/signal.h"
+#include "ops/agent.h"
 #include "ops/driver.h"
 #include "relay/relay.h"
 #include "rpc/events.h"
@@ -184,6 +185,7 @@ open_server(const KilnDaemonConfig *config, Daemon *daemon)
     const KilnProcedureTable *tables[MAX_TABLES] = { &kiln_events_table, &kiln_relay_table };
     KilnServerOptions options = {
         .tables = tables,
+        .qemu = &kiln_ops_qemu,
         .limits = config->limits,
         .driver = &daemon->driver,
         .open = kiln_ops_open,

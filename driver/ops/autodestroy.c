@@ -2,6 +2,8 @@
 /* Guests that run no longer than the client stays that started them. */
 #include "ops/lifecycle.h"
 
+#include "ops/agent.h"
+
 #include <libvirt/libvirt.h>
 
 typedef struct {
@@ -66,6 +68,7 @@ kiln_ops_started(const KilnOpsStart *start, KilnGuest *guest)
 void
 kiln_ops_stopped(KilnGuest *guest)
 {
+    kiln_ops_agent_stopped(guest);
     if (bonds != NULL)
         g_hash_table_remove(bonds, guest);
 }

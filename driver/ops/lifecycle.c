@@ -2,6 +2,7 @@
 /* Start, stop and what is between. */
 #include "ops/lifecycle.h"
 
+#include "ops/agent.h"
 #include "ops/tables.h"
 
 #include <libvirt/libvirt.h>
@@ -116,15 +117,17 @@ on_shutdown(KilnCall *call, gconstpointer data)
     tell(call, &args->dom, "Shutdown");
 }
 
-static gboolean
-check_agent_flag(KilnCall *call, unsigned flags, unsigned acpi, unsigned agent)
+/* By ACPI unless the agent alone is to be asked. */
+static void
+tell_by(KilnCall *call, const remote_nonnull_domain *about, unsigned flags, unsigned acpi,
+        unsigned agent, gboolean reboot)
 {
     if (!kiln_ops_check_flags(call, flags, acpi | agent))
-        return FALSE;
-    if (flags != agent)
-        return TRUE;
-    kiln_call_fail(call, VIR_ERR_ARGUMENT_UNSUPPORTED, "QEMU guest agent is not configured");
-    return FALSE;
+        return;
+    if (flags == agent)
+        kiln_ops_agent_shutdown(call, about, reboot);
+    else
+        tell(call, about, reboot ? "Reboot" : "Shutdown");
 }
 
 static void
@@ -132,9 +135,8 @@ on_shutdown_flags(KilnCall *call, gconstpointer data)
 {
     const remote_domain_shutdown_flags_args *args = data;
 
-    if (check_agent_flag(call, args->flags, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN,
-                         VIR_DOMAIN_SHUTDOWN_GUEST_AGENT))
-        tell(call, &args->dom, "Shutdown");
+    tell_by(call, &args->dom, args->flags, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN,
+            VIR_DOMAIN_SHUTDOWN_GUEST_AGENT, FALSE);
 }
 
 static void
@@ -142,9 +144,8 @@ on_reboot(KilnCall *call, gconstpointer data)
 {
     const remote_domain_reboot_args *args = data;
 
-    if (check_agent_flag(call, args->flags, VIR_DOMAIN_REBOOT_ACPI_POWER_BTN,
-                         VIR_DOMAIN_REBOOT_GUEST_AGENT))
-        tell(call, &args->dom, "Reboot");
+    tell_by(call, &args->dom, args->flags, VIR_DOMAIN_REBOOT_ACPI_POWER_BTN,
+            VIR_DOMAIN_REBOOT_GUEST_AGENT, TRUE);
 }
 
 static void

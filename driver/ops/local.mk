@@ -3,6 +3,9 @@ libkiln_ops_a_CFLAGS = $(AM_DRIVER_CFLAGS)
 libkiln_ops_a_SOURCES = \
 	%D%/addresses.c \
 	%D%/addresses.h \
+	%D%/agent.c \
+	%D%/agent.h \
+	%D%/agent-info.c \
 	%D%/autodestroy.c \
 	%D%/block.c \
 	%D%/cgroup.c \

@@ -6,6 +6,8 @@
 
 const KilnProcedureTable *const kiln_ops_tables[] = {
     /* clang-format off */
+    &kiln_ops_agent,
+    &kiln_ops_agent_info,
     &kiln_ops_connect,
     &kiln_ops_domain_list,
     &kiln_ops_domain_config,

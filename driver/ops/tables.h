@@ -5,6 +5,8 @@
 
 #include "rpc/procedure.h"
 
+extern const KilnProcedureTable kiln_ops_agent;
+extern const KilnProcedureTable kiln_ops_agent_info;
 extern const KilnProcedureTable kiln_ops_connect;
 extern const KilnProcedureTable kiln_ops_domain_list;
 extern const KilnProcedureTable kiln_ops_domain_config;

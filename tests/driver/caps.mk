@@ -23,6 +23,7 @@ tests_driver_ops_host_test_SOURCES = tests/driver/ops-host-test.c \
 	tests/driver/fake-guest.c tests/driver/fake-guest.h \
 	tests/driver/fake-host.c tests/driver/fake-host.h
 tests_driver_ops_host_test_CFLAGS = $(AM_DRIVER_CFLAGS) $(CHECK_CFLAGS)
-tests_driver_ops_host_test_LDADD = libkiln-test.a libkiln-ops.a libkiln-caps.a libkiln-rpc.a \
+tests_driver_ops_host_test_LDADD = libkiln-test.a libkiln-ops.a libkiln-agent.a libkiln-caps.a libkiln-rpc.a \
 	libkiln-protocol.a libkiln-error.a libkiln-kvm.a libkiln-memory.a libkiln-state.a \
-	libkiln-domain.a libkiln-base.a $(CHECK_LIBS) $(GIO_LIBS) $(TIRPC_LIBS) $(KILN_LIBS)
+	libkiln-domain.a libkiln-base.a $(CHECK_LIBS) $(GIO_LIBS) $(TIRPC_LIBS) $(JSON_LIBS) \
+	$(KILN_LIBS)
