@@ -51,6 +51,9 @@ void kiln_session_boot_packet(KilnSession *session, KilnPacket *packet);
 void kiln_session_booted(KilnSession *session);
 void kiln_session_boot_failed(KilnSession *session, int code, const char *why);
 
+/* Goes on with a connection that is there already: @fd is taken over (tests). */
+void kiln_session_attach(KilnSession *session, int fd);
+
 /* Sends a call of its own. */
 guint32 kiln_session_ask(KilnSession *session, int procedure, xdrproc_t codec, gconstpointer args);
 

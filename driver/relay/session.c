@@ -356,22 +356,35 @@ on_boot_timeout(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-static void
-connect_upstream(KilnSession *session)
-{
-    static const KilnLinkEvents events = { on_packet, on_drained, on_lost };
+static const KilnLinkEvents link_events = { on_packet, on_drained, on_lost };
 
-    clear_timer(session);
-    for (guint i = 0; session->options.paths[i] != NULL && session->link == NULL; i++)
-        session->link = kiln_link_open(session->options.paths[i], &events, session, NULL);
-    if (session->link == NULL) {
-        kiln_session_boot_failed(session, VIR_ERR_NO_CONNECT, "nobody listens");
-        return;
-    }
+static void
+begin_boot(KilnSession *session)
+{
     session->state = KILN_SESSION_BOOTING;
     session->serial = KILN_SESSION_SERIALS;
     session->timer = g_timeout_add(KILN_SESSION_BOOT_MS, on_boot_timeout, session);
     kiln_session_boot(session);
+}
+
+void
+kiln_session_attach(KilnSession *session, int fd)
+{
+    session->link = kiln_link_new(fd, &link_events, session);
+    begin_boot(session);
+}
+
+static void
+connect_upstream(KilnSession *session)
+{
+    clear_timer(session);
+    for (guint i = 0; session->options.paths[i] != NULL && session->link == NULL; i++)
+        session->link = kiln_link_open(session->options.paths[i], &link_events, session, NULL);
+    if (session->link == NULL) {
+        kiln_session_boot_failed(session, VIR_ERR_NO_CONNECT, "nobody listens");
+        return;
+    }
+    begin_boot(session);
 }
 
 KilnSession *

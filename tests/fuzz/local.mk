@@ -137,3 +137,11 @@ tests_fuzz_cpu_definition_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_cpu_definition_fuzz_LDADD = libkiln-caps.a libkiln-error.a libkiln-kvm.a \
 	libkiln-memory.a libkiln-state.a libkiln-domain.a libkiln-base.a $(GIO_LIBS) $(KILN_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/cpu-definition
+
+fuzz_targets += tests/fuzz/relay-upstream-fuzz
+tests_fuzz_relay_upstream_fuzz_SOURCES = tests/fuzz/relay-upstream-fuzz.c $(FUZZ_MAIN)
+tests_fuzz_relay_upstream_fuzz_CFLAGS = $(AM_DRIVER_CFLAGS)
+tests_fuzz_relay_upstream_fuzz_LDADD = libkiln-relay.a libkiln-rpc.a libkiln-protocol.a \
+	libkiln-error.a $(GIO_LIBS) $(TIRPC_LIBS) $(LDADD)
+tests_fuzz_relay_upstream_fuzz_LDFLAGS = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/corpus/relay-upstream

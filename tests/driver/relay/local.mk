@@ -13,3 +13,10 @@ tests_driver_relay_relay_storage_test_SOURCES = tests/driver/relay/relay-storage
 tests_driver_relay_relay_storage_test_CFLAGS = $(AM_DRIVER_CFLAGS) $(CHECK_CFLAGS)
 tests_driver_relay_relay_storage_test_LDADD = $(relay_libs)
 TESTS += tests/driver/relay/relay-storage-test
+
+check_PROGRAMS += tests/driver/relay/relay-libvirtd-test
+tests_driver_relay_relay_libvirtd_test_SOURCES = tests/driver/relay/relay-libvirtd-test.c \
+	$(relay_wire)
+tests_driver_relay_relay_libvirtd_test_CFLAGS = $(AM_DRIVER_CFLAGS) $(CHECK_CFLAGS)
+tests_driver_relay_relay_libvirtd_test_LDADD = $(relay_libs)
+TESTS += tests/driver/relay/relay-libvirtd-test
