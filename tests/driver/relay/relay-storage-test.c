@@ -28,9 +28,18 @@ call_of(int procedure, xdrproc_t codec, gconstpointer args)
     return packet;
 }
 
+/* An answer's memory lives as long as its test. */
+typedef struct {
+    xdrproc_t codec;
+    gpointer copy; /* (owned): points to what the test's own points to */
+} Answer;
+
+static GArray *answers;
+
 /* Makes the call; 0 with @ret decoded, or the error's code. */
 static int
-call(int procedure, xdrproc_t args_codec, gconstpointer args, xdrproc_t ret_codec, gpointer ret)
+call(int procedure, xdrproc_t args_codec, gconstpointer args, xdrproc_t ret_codec, gpointer ret,
+     gsize ret_size)
 {
     KilnPacket *packet = call_of(procedure, args_codec, args);
     KilnPacket *answer = kiln_frame_parse(kiln_storage_answer(storage, packet));
@@ -40,8 +49,13 @@ call(int procedure, xdrproc_t args_codec, gconstpointer args, xdrproc_t ret_code
     ck_assert_uint_eq(answer->serial, 5);
     if (answer->status == KILN_FRAME_ERROR)
         code = (int)kiln_be32_load(kiln_frame_payload(answer, &(gsize){ 0 }));
-    else if (ret_codec != NULL)
+    if (code == 0 && ret_codec != NULL) {
+        Answer kept = { ret_codec, NULL };
+
         ck_assert(kiln_frame_decode(answer, ret_codec, ret));
+        kept.copy = g_memdup2(ret, ret_size);
+        g_array_append_val(answers, kept);
+    }
     kiln_packet_free(answer);
     kiln_packet_free(packet);
     return code;
@@ -49,20 +63,28 @@ call(int procedure, xdrproc_t args_codec, gconstpointer args, xdrproc_t ret_code
 
 #define CALL(number, args_layout, args, ret_layout, ret)                                           \
     call(REMOTE_PROC_##number, (xdrproc_t)xdr_remote_##args_layout, args,                          \
-         (xdrproc_t)xdr_remote_##ret_layout, ret)
+         (xdrproc_t)xdr_remote_##ret_layout, ret, sizeof(remote_##ret_layout))
 #define DO(number, args_layout, args)                                                              \
-    call(REMOTE_PROC_##number, (xdrproc_t)xdr_remote_##args_layout, args, NULL, NULL)
+    call(REMOTE_PROC_##number, (xdrproc_t)xdr_remote_##args_layout, args, NULL, NULL, 0)
 
 static void
 set_up(void)
 {
     dir = kiln_test_dir();
     storage = kiln_storage_new(dir);
+    answers = g_array_new(FALSE, FALSE, sizeof(Answer));
 }
 
 static void
 tear_down(void)
 {
+    for (guint i = 0; i < answers->len; i++) {
+        const Answer *answer = &g_array_index(answers, Answer, i);
+
+        xdr_free(answer->codec, answer->copy);
+        g_free(answer->copy);
+    }
+    g_array_unref(answers);
     kiln_storage_free(storage);
     g_free(dir);
 }
@@ -75,7 +97,7 @@ pool_named(const char *name)
 
     ck_assert_int_eq(
         CALL(STORAGE_POOL_LOOKUP_BY_NAME, storage_text_args, &args, storage_pool_ret, &ret), 0);
-    return ret.pool; /* its name is lost */
+    return ret.pool;
 }
 
 static void
@@ -94,7 +116,7 @@ volume_xml(const char *name)
 
     if (CALL(STORAGE_VOL_GET_XML_DESC, storage_vol_flags_args, &args, storage_text_ret, &ret) != 0)
         return g_strdup("error");
-    return ret.text;
+    return g_strdup(ret.text);
 }
 
 static int
