@@ -2,6 +2,7 @@
 /* A domain's interfaces: what went through them, their limits, and their addresses. */
 #include "domain/edit.h"
 #include "ops/addresses.h"
+#include "ops/agent.h"
 #include "ops/driver.h"
 #include "ops/tables.h"
 #include "ops/tune.h"
@@ -234,8 +235,7 @@ on_interface_addresses(KilnCall *call, gconstpointer data)
             kiln_call_fail(call, VIR_ERR_OPERATION_DENIED,
                            "read only access prevents virDomainInterfaceAddresses");
         else
-            kiln_call_fail(call, VIR_ERR_OPERATION_UNSUPPORTED,
-                           "addresses by the guest agent: not available in this version of kiln");
+            kiln_ops_agent_addresses(call, &args->dom);
         return;
     }
     if (args->source != VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE &&

@@ -10,7 +10,7 @@ tests_driver_ops_devices_test_SOURCES = tests/driver/ops-devices-test.c \
 	tests/driver/fake-call.c tests/driver/fake-call.h \
 	tests/driver/fake-guest.c tests/driver/fake-guest.h
 tests_driver_ops_devices_test_CFLAGS = $(AM_DRIVER_CFLAGS) $(CHECK_CFLAGS)
-tests_driver_ops_devices_test_LDADD = libkiln-test.a libkiln-ops.a libkiln-rpc.a libkiln-protocol.a \
+tests_driver_ops_devices_test_LDADD = libkiln-test.a libkiln-ops.a libkiln-agent.a libkiln-rpc.a libkiln-protocol.a \
 	libkiln-error.a libkiln-domain.a libkiln-base.a $(CHECK_LIBS) $(GIO_LIBS) $(TIRPC_LIBS) \
 	$(JSON_LIBS) $(KILN_LIBS)
 TESTS += tests/driver/virsh-config-test.py
