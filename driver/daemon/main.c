@@ -219,7 +219,10 @@ serve(const KilnDaemonConfig *config, const KilnDaemonPaths *paths, Daemon *daem
         return 1;
     daemon->driver.guests = open_guests(config, paths, daemon, error);
     if (daemon->driver.guests != NULL) {
-        kiln_relay_set_directories(paths->socket_dir, NULL, daemon->driver.session);
+        g_autofree char *data = g_path_get_dirname(paths->state);
+        g_autofree char *images = g_build_filename(data, "images", NULL);
+
+        kiln_relay_set_directories(paths->socket_dir, images, daemon->driver.session);
         daemon->driver.server = open_server(config, daemon);
         kiln_ops_watch(&daemon->driver);
         if (kiln_daemon_listen(daemon->driver.server, config, directory, daemon->driver.session,
