@@ -16,7 +16,7 @@ const char *kiln_control_directory(void);
 /**
  * kiln_control_make_directory:
  *
- * Makes the directory, for this user alone, unless it is there.
+ * Makes the directory, for this user alone, unless it is there; then it may be root's as well.
  *
  * Returns: TRUE, or FALSE with @error set; also if somebody else could write to it.
  */

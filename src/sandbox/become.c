@@ -28,6 +28,7 @@ static const guint kept[] = {
     CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, /* images, kernels, /dev/kvm */
     CAP_NET_ADMIN,                         /* taps and bridges */
     CAP_IPC_LOCK,     CAP_SYS_RESOURCE,    /* locked memory, limits */
+    CAP_SETPCAP,                           /* to give up the bounding set with the rest */
 };
 
 static gboolean
