@@ -65,9 +65,28 @@ check_twins(const KilnDomain *domain, KilnFaults *faults)
     }
 }
 
+/* The root is index 0, whether it says so or not (virt-install does not). */
+static void
+name_root(const KilnDomain *domain, KilnFaults *faults)
+{
+    for (guint i = 0; i < domain->controllers->len; i++) {
+        KilnController *controller = g_ptr_array_index(domain->controllers, i);
+
+        if (controller->type != KILN_CONTROLLER_TYPE_PCI ||
+            controller->pci_model != KILN_CONTROLLER_PCI_MODEL_PCIE_ROOT)
+            continue;
+        if (controller->index.set && controller->index.value != 0)
+            kiln_fault_add_at(faults, KILN_FAULT_XML, controller->place,
+                              "domain/devices/controller@index", "that of 'pcie-root' is 0");
+        else
+            controller->index.set = TRUE;
+    }
+}
+
 void
 kiln_assign_controllers(KilnDomain *domain, KilnFaults *faults)
 {
+    name_root(domain, faults);
     if (!index_taken(domain, KILN_CONTROLLER_TYPE_PCI, 0))
         add_controller(domain, "<controller type='pci' index='0' model='pcie-root'/>");
     for (guint i = 0; i < domain->controllers->len; i++) {

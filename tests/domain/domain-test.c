@@ -248,6 +248,36 @@ START_TEST(passwords_are_written_only_when_asked_for)
 }
 END_TEST
 
+/* What shows only when addresses are assigned. */
+START_TEST(controllers_that_cannot_be)
+{
+    static const struct {
+        const char *controllers;
+        const char *reason;
+    } cases[] = {
+        { "<controller type='pci' index='1' model='pcie-root'/>", "that of 'pcie-root' is 0" },
+        { "<controller type='pci' index='2' model='pcie-root-port'/>"
+          "<controller type='pci' index='2' model='pcie-root-port'/>",
+          "another controller of its type has the index 2" },
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text =
+            g_strdup_printf("<domain type='kvm'><name>x</name><memory>131072</memory><vcpu>1</vcpu>"
+                            "<os><type arch='x86_64' machine='q35'>hvm</type>"
+                            "<kernel>/k</kernel></os><devices>%s</devices></domain>",
+                            cases[i].controllers);
+        g_autoptr(KilnDomain) domain = parse_clean("controllers", text, strlen(text));
+        g_autoptr(KilnFaults) faults = kiln_faults_new();
+        g_autofree char *list = NULL;
+
+        ck_assert(!kiln_domain_assign(domain, faults));
+        list = list_faults(faults);
+        ck_assert_msg(strstr(list, cases[i].reason) != NULL, "%s", list);
+    }
+}
+END_TEST
+
 START_TEST(limits)
 {
     g_autoptr(KilnFaults) faults = kiln_faults_new();
@@ -287,6 +317,7 @@ make_suite(void)
     tcase_add_test(tcase, boot_memory_is_without_devices);
     tcase_add_test(tcase, load_says_what_is_wrong);
     tcase_add_test(tcase, passwords_are_written_only_when_asked_for);
+    tcase_add_test(tcase, controllers_that_cannot_be);
     tcase_add_test(tcase, limits);
     return suite;
 }
