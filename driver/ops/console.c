@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Consoles and channels as streams, and what else a person does at a machine.
+ * Consoles and channels as streams; and screens, which there are none of yet.
  *
  *   console: the guest's process gives a socket; channel: its unix socket, as for anybody
  */
@@ -152,9 +152,5 @@ static const KilnProcedure rows[] = {
                       "guests have no screen in this version of kiln"),
     KILN_PROC_REFUSED(DOMAIN_OPEN_GRAPHICS_FD, KILN_ACCESS_WRITE,
                       "guests have no screen in this version of kiln"),
-    KILN_PROC_REFUSED(DOMAIN_SEND_KEY, KILN_ACCESS_WRITE,
-                      "guests have no keyboard in this version of kiln"),
-    KILN_PROC_REFUSED(DOMAIN_INJECT_NMI, KILN_ACCESS_WRITE,
-                      "a guest's process cannot inject an NMI in this version of kiln"),
 };
 const KilnProcedureTable kiln_ops_console = { rows, G_N_ELEMENTS(rows) };

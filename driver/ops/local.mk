@@ -32,6 +32,7 @@ libkiln_ops_a_SOURCES = \
 	%D%/interface.c \
 	%D%/iothread.c \
 	%D%/iothread.h \
+	%D%/keys.c \
 	%D%/lifecycle.c \
 	%D%/lifecycle.h \
 	%D%/memory.c \

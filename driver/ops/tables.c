@@ -27,6 +27,7 @@ const KilnProcedureTable *const kiln_ops_tables[] = {
     &kiln_ops_device,
     &kiln_ops_interface,
     &kiln_ops_iothread,
+    &kiln_ops_keys,
     &kiln_ops_memory_calls,
     &kiln_ops_pin,
     &kiln_ops_stats,

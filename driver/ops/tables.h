@@ -26,6 +26,7 @@ extern const KilnProcedureTable kiln_ops_console;
 extern const KilnProcedureTable kiln_ops_device;
 extern const KilnProcedureTable kiln_ops_interface;
 extern const KilnProcedureTable kiln_ops_iothread;
+extern const KilnProcedureTable kiln_ops_keys;
 extern const KilnProcedureTable kiln_ops_memory_calls;
 extern const KilnProcedureTable kiln_ops_pin;
 extern const KilnProcedureTable kiln_ops_stats;

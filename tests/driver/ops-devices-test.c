@@ -13,19 +13,13 @@
 #include <string.h>
 
 static const KilnProcedureTable *const tables[] = {
-    &kiln_ops_block,
-    &kiln_ops_console,
-    &kiln_ops_device,
-    &kiln_ops_interface,
-    &kiln_ops_iothread,
-    &kiln_ops_memory_calls,
-    &kiln_ops_pin,
-    &kiln_ops_stats,
-    &kiln_ops_tune_cpu,
-    &kiln_ops_tune_disk,
-    &kiln_ops_vcpu,
-    &kiln_ops_tune_memory,
-    NULL,
+    &kiln_ops_block,        &kiln_ops_console,
+    &kiln_ops_device,       &kiln_ops_interface,
+    &kiln_ops_iothread,     &kiln_ops_keys,
+    &kiln_ops_memory_calls, &kiln_ops_pin,
+    &kiln_ops_stats,        &kiln_ops_tune_cpu,
+    &kiln_ops_tune_disk,    &kiln_ops_vcpu,
+    &kiln_ops_tune_memory,  NULL,
 };
 
 static const char document[] =
@@ -614,6 +608,37 @@ START_TEST(addresses_in_files)
 }
 END_TEST
 
+/* ---- Keys ---- */
+
+START_TEST(keys_and_interrupts)
+{
+    guint codes[] = { 29, 46 };
+    remote_domain_send_key_args keys = { .codeset = VIR_KEYCODE_SET_LINUX,
+                                         .keycodes = { 2, codes } };
+    remote_domain_inject_nmi_args nmi = { 0 };
+
+    set_up();
+    keys.dom = dom;
+    refused(REMOTE_PROC_DOMAIN_SEND_KEY, &keys, VIR_ERR_OPERATION_INVALID, "not running");
+    set_up_running();
+    keys.dom = nmi.dom = dom;
+    answer(REMOTE_PROC_DOMAIN_SEND_KEY, &keys);
+    ck_assert_str_eq(fake_list_arguments(driver.guests), "([29, 46], 100)");
+    keys.codeset = VIR_KEYCODE_SET_XT;
+    keys.holdtime = 7;
+    answer(REMOTE_PROC_DOMAIN_SEND_KEY, &keys);
+    ck_assert_str_eq(fake_list_arguments(driver.guests), "([29, 46], 7)");
+    codes[1] = 0x5b;
+    refused(REMOTE_PROC_DOMAIN_SEND_KEY, &keys, VIR_ERR_ARGUMENT_UNSUPPORTED, "key code 91");
+    keys.codeset = VIR_KEYCODE_SET_WIN32;
+    refused(REMOTE_PROC_DOMAIN_SEND_KEY, &keys, VIR_ERR_ARGUMENT_UNSUPPORTED, "code set 8");
+    keys.keycodes.keycodes_len = 0;
+    refused(REMOTE_PROC_DOMAIN_SEND_KEY, &keys, VIR_ERR_INVALID_ARG, "0 keys");
+    answer(REMOTE_PROC_DOMAIN_INJECT_NMI, &nmi);
+    ck_assert_ptr_nonnull(strstr(fake_list_calls(driver.guests), "InjectNmi"));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -642,5 +667,6 @@ main(void)
     tcase_add_test(devices, devices_of_the_definition);
     tcase_add_test(devices, a_link_is_cut_live);
     tcase_add_test(devices, addresses_in_files);
+    tcase_add_test(devices, keys_and_interrupts);
     return kiln_test_main(suite);
 }
