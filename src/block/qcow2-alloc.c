@@ -199,8 +199,9 @@ row_is_free(Qcow2 *q, uint64_t first, uint64_t count, uint64_t *used)
     return 0;
 }
 
-int
-qcow2_alloc_row(Qcow2 *q, uint64_t count, uint64_t *offset)
+/* As qcow2_alloc_row(), while the refcount table is as long as it is. */
+static int
+alloc_row_there(Qcow2 *q, uint64_t count, uint64_t *offset)
 {
     uint64_t first = (q->file_end + q->cluster_size - 1) >> q->cluster_bits;
     uint64_t used = UINT64_MAX;
@@ -220,6 +221,16 @@ qcow2_alloc_row(Qcow2 *q, uint64_t count, uint64_t *offset)
     *offset = first << q->cluster_bits;
     q->file_end = MAX(q->file_end, (first + count) << q->cluster_bits);
     return 0;
+}
+
+int
+qcow2_alloc_row(Qcow2 *q, uint64_t count, uint64_t *offset)
+{
+    uint64_t first = (q->file_end + q->cluster_size - 1) >> q->cluster_bits;
+    uint64_t blocks = (count >> q->refblock_bits) + 3; /* that the row may need before it */
+    int result = need_table(q, (first + count + blocks) >> q->refblock_bits);
+
+    return result < 0 ? result : alloc_row_there(q, count, offset);
 }
 
 void
@@ -297,7 +308,7 @@ reftable_grow(Qcow2 *q, uint64_t table)
     q->n_reftable = clusters * per_cluster;
     q->reftable = g_renew(uint64_t, q->reftable, q->n_reftable);
     memset(q->reftable + old_n, 0, (q->n_reftable - old_n) * sizeof *q->reftable);
-    result = qcow2_alloc_row(q, clusters, &offset);
+    result = alloc_row_there(q, clusters, &offset);
     if (result < 0) {
         for (uint64_t i = old_n; i < q->n_reftable; i++)
             g_hash_table_remove(q->tables, GSIZE_TO_POINTER(q->reftable[i] >> q->cluster_bits));

@@ -238,6 +238,25 @@ def dirty(rng):
         work.close()
 
 
+def table_ends(rng):
+    """A row of clusters (a longer L1 table) just where the refcount table ends, which grows for it."""
+    for short in range(0, 24, 3):
+        work = Work(rng, 2 * MIB)
+        try:
+            work.make({"compat": "1.1", "cluster_size": "512", "refcount_bits": "64"}, None)
+            # One cluster of the table counts 64 blocks of 64 clusters: 2 MiB.
+            while (room := 2 * MIB - work.image.stat().st_size - short * 512) > 0:
+                at = getattr(work, "at", 0)
+                length = max(room // 2 // 512 * 512, 512)
+                tool(work.image, "write", at, length, 7)
+                work.at = at + length
+            tool(work.image, "resize", 6 * MIB)
+            check(work.image)
+            tool("-r", work.image, "read", 0, work.at, 7)
+        finally:
+            work.close()
+
+
 def refused(rng):
     """What cannot be opened says why."""
     work = Work(rng, MIB)
@@ -430,7 +449,7 @@ CRASHES = [
 
 def tests(arguments):
     rng = random.Random(arguments.seed)
-    for function in (dirty, refused, shrinks, snapshots):
+    for function in (dirty, refused, shrinks, snapshots, table_ends):
         yield function.__name__, lambda function=function: function(rng)
     chosen = [(row, True) for row in QUICK]
     if arguments.full:
