@@ -8,6 +8,7 @@ libkiln_relay_a_SOURCES = \
 	%D%/session-boot.c \
 	%D%/session-events.c \
 	%D%/storage.c %D%/storage.h %D%/storage-private.h \
+	%D%/storage-copy.c \
 	%D%/storage-pool.c \
 	%D%/storage-thread.c \
 	%D%/storage-volume.c \

@@ -79,6 +79,11 @@ gboolean kiln_volume_info(const KilnPool *pool, const char *name, KilnVolumeInfo
                           GError **error);
 /* Of a document; its name: (transfer full). */
 char *kiln_volume_create(const KilnPool *pool, const char *xml, GError **error);
+/* The same, with the content of @from_name in @from, in its format; at least as long as that is. */
+char *kiln_volume_clone(const KilnPool *pool, const char *xml, const KilnPool *from,
+                        const char *from_name, GError **error);
+/* The file behind @from is copied to @path, which is not there yet. */
+gboolean kiln_volume_copy(int from, const char *path, GError **error);
 gboolean kiln_volume_delete(const KilnPool *pool, const char *name, GError **error);
 gboolean kiln_volume_resize(const KilnPool *pool, const char *name, guint64 capacity,
                             gboolean shrink, GError **error);

@@ -197,6 +197,18 @@ check_document(const KilnPool *pool, const KilnStorageXml *xml, GError **error)
     return TRUE;
 }
 
+/* Returns: (transfer full): where the volume of @document is to be, which is not there yet. */
+static char *
+new_path(const KilnPool *pool, const KilnStorageXml *document, GError **error)
+{
+    g_autofree char *path = g_build_filename(pool->path, document->name, NULL);
+
+    if (!g_file_test(path, G_FILE_TEST_EXISTS))
+        return g_steal_pointer(&path);
+    kiln_vir_error_set(error, VIR_ERR_STORAGE_VOL_EXIST, "'%s'", document->name);
+    return NULL;
+}
+
 char *
 kiln_volume_create(const KilnPool *pool, const char *xml, GError **error)
 {
@@ -214,11 +226,9 @@ kiln_volume_create(const KilnPool *pool, const char *xml, GError **error)
     if (document.allocation != NULL &&
         !kiln_storage_xml_size(document.allocation, document.allocation_unit, &allocation, error))
         return NULL;
-    path = g_build_filename(pool->path, document.name, NULL);
-    if (g_file_test(path, G_FILE_TEST_EXISTS)) {
-        kiln_vir_error_set(error, VIR_ERR_STORAGE_VOL_EXIST, "'%s'", document.name);
+    path = new_path(pool, &document, error);
+    if (path == NULL)
         return NULL;
-    }
     if (document.format == NULL || strcmp(document.format, "raw") == 0)
         made = make_raw(path, capacity, allocation, error);
     else if (strcmp(document.format, "qcow2") == 0)
@@ -228,6 +238,51 @@ kiln_volume_create(const KilnPool *pool, const char *xml, GError **error)
                                   "volumes of format '%s' need libvirt's storage driver",
                                   document.format);
     return made ? g_steal_pointer(&document.name) : NULL;
+}
+
+static gboolean
+same_format(const KilnStorageXml *document, KilnVolumeFormat format, GError **error)
+{
+    static const char *const names[] = { [KILN_VOLUME_RAW] = "raw", [KILN_VOLUME_QCOW2] = "qcow2" };
+
+    if (format == KILN_VOLUME_UNKNOWN)
+        return kiln_vir_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                                  "a volume that names other files needs libvirt's storage driver");
+    return document->format == NULL || strcmp(document->format, names[format]) == 0 ||
+           kiln_vir_error_set(error, VIR_ERR_CONFIG_UNSUPPORTED,
+                              "a copy of format '%s' of a volume of format '%s' needs libvirt's "
+                              "storage driver",
+                              document->format, names[format]);
+}
+
+char *
+kiln_volume_clone(const KilnPool *pool, const char *xml, const KilnPool *from,
+                  const char *from_name, GError **error)
+{
+    g_auto(KilnStorageXml) document = { NULL };
+    g_autofree char *path = NULL;
+    g_auto(KilnFd) fd = -1;
+    guint64 capacity = 0;
+    KilnVolumeInfo info;
+    struct stat is = { 0 };
+
+    if (!kiln_storage_xml_parse(xml, "volume", &document, error) ||
+        !check_document(pool, &document, error) ||
+        (document.capacity != NULL &&
+         !kiln_storage_xml_size(document.capacity, document.capacity_unit, &capacity, error)) ||
+        !kiln_volume_info(from, from_name, &info, error) ||
+        !same_format(&document, info.format, error))
+        return NULL;
+    path = new_path(pool, &document, error);
+    fd = path != NULL ? open_volume(from, from_name, O_RDONLY, &is, error) : -1;
+    if (fd < 0 || !kiln_volume_copy(fd, path, error))
+        return NULL;
+    if (info.format == KILN_VOLUME_RAW && capacity > info.capacity &&
+        !kiln_volume_resize(pool, document.name, capacity, FALSE, error)) {
+        unlink(path);
+        return NULL;
+    }
+    return g_steal_pointer(&document.name);
 }
 
 gboolean

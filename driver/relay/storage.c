@@ -479,6 +479,19 @@ on_volume_create(KilnStorage *storage, gpointer args, gpointer ret, GError **err
 }
 
 static gboolean
+on_volume_clone(KilnStorage *storage, gpointer args, gpointer ret, GError **error)
+{
+    const remote_storage_vol_create_xml_from_args *wish = args;
+    const KilnPool *pool = find_pool(storage, &wish->pool, error);
+    const KilnPool *from =
+        pool != NULL ? kiln_storage_pool_by_name(storage, wish->clonevol.pool, error) : NULL;
+    g_autofree char *name =
+        from != NULL ? kiln_volume_clone(pool, wish->xml, from, wish->clonevol.name, error) : NULL;
+
+    return name != NULL && answer_volume(pool, name, ret, error);
+}
+
+static gboolean
 on_volume_delete(KilnStorage *storage, gpointer args, gpointer ret, GError **error)
 {
     const remote_nonnull_storage_vol *about = &((remote_storage_vol_flags_args *)args)->vol;
@@ -615,6 +628,8 @@ static const StorageRow rows[] = {
       on_volume_by_path },
     { REMOTE_PROC_STORAGE_VOL_CREATE_XML, ARGS(storage_vol_create_xml_args), ARGS(storage_vol_ret),
       on_volume_create },
+    { REMOTE_PROC_STORAGE_VOL_CREATE_XML_FROM, ARGS(storage_vol_create_xml_from_args),
+      ARGS(storage_vol_ret), on_volume_clone },
     { REMOTE_PROC_STORAGE_VOL_DELETE, ARGS(storage_vol_flags_args), NONE, on_volume_delete },
     { REMOTE_PROC_STORAGE_VOL_RESIZE, ARGS(storage_vol_resize_args), NONE, on_volume_resize },
     { REMOTE_PROC_STORAGE_VOL_GET_INFO, ARGS(storage_vol_args), ARGS(storage_vol_get_info_ret),

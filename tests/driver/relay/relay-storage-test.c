@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Storage alone: calls in, answers out, in a directory of the test's own. */
 #include "base/be.h"
+#include "base/fd.h"
 #include "relay/storage.h"
 #include "rpc/frame.h"
 #include "tests/lib/kiln-test.h"
 
+#include <fcntl.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <string.h>
@@ -219,6 +221,49 @@ START_TEST(volumes_are_made_and_deleted)
 }
 END_TEST
 
+static int
+clone_of(const char *name, const char *xml)
+{
+    remote_storage_vol_create_xml_from_args args = {
+        pool_named("default"), (char *)xml, { (char *)"default", (char *)name, (char *)"" }, 0
+    };
+    remote_storage_vol_ret ret = { { 0 } };
+
+    return CALL(STORAGE_VOL_CREATE_XML_FROM, storage_vol_create_xml_from_args, &args,
+                storage_vol_ret, &ret);
+}
+
+/* As virt-clone: data and holes, and the length that is asked for. */
+START_TEST(volumes_are_copied)
+{
+    g_autofree char *source = g_build_filename(dir, "source.img", NULL);
+    g_autofree char *path = g_build_filename(dir, "copy.img", NULL);
+    g_auto(KilnFd) fd = open(source, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    char there[4] = "";
+    struct stat is;
+
+    ck_assert_int_eq(ftruncate(fd, 8 << 20), 0);
+    ck_assert_int_eq(kiln_write_full(fd, "data", 4, 5 << 20), 0);
+    ck_assert_int_eq(clone_of("source.img",
+                              "<volume><name>copy.img</name><capacity>9437184</capacity></volume>"),
+                     0);
+    ck_assert_int_eq(stat(path, &is), 0);
+    ck_assert_int_eq(is.st_size, 9 << 20);
+    ck_assert_int_lt(is.st_blocks, (1 << 20) / 512);
+    kiln_fd_clear(&fd);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    ck_assert_int_eq(kiln_read_full(fd, there, 4, 5 << 20), 4);
+    ck_assert_mem_eq(there, "data", 4);
+    ck_assert_int_eq(clone_of("source.img", "<volume><name>copy.img</name></volume>"),
+                     VIR_ERR_STORAGE_VOL_EXIST);
+    ck_assert_int_eq(clone_of("none.img", "<volume><name>other.img</name></volume>"),
+                     VIR_ERR_NO_STORAGE_VOL);
+    ck_assert_int_eq(clone_of("source.img", "<volume><name>other.img</name><target>"
+                                            "<format type='qcow2'/></target></volume>"),
+                     VIR_ERR_CONFIG_UNSUPPORTED);
+}
+END_TEST
+
 START_TEST(documents_that_cannot_be_are_refused)
 {
     ck_assert_int_eq(create("<volume><name>../x</name><capacity>1</capacity></volume>"),
@@ -354,6 +399,7 @@ storage_suite(void)
     tcase_add_test(tcase, a_file_is_found_as_virt_install_does);
     tcase_add_test(tcase, what_is_not_there_has_its_code);
     tcase_add_test(tcase, volumes_are_made_and_deleted);
+    tcase_add_test(tcase, volumes_are_copied);
     tcase_add_test(tcase, documents_that_cannot_be_are_refused);
     tcase_add_test(tcase, a_format_is_said_only_if_it_is_safe);
     tcase_add_test(tcase, a_pool_is_defined_and_kept);
