@@ -64,3 +64,17 @@ bench-net: all
 	$(srcdir)/%D%/io/in-testbed $(builddir) bench-out --icount --only net,vhost --rounds 1 --seconds 1
 .PHONY: bench-io bench-net
 EXTRA_DIST += %D%/io/in-testbed %D%/io/run %D%/io/guest-script
+
+# virtkilnd beside libvirtd with QEMU: make bench-driver measures virtkilnd alone, in a session of its
+# own on this machine's /dev/kvm; bench/driver/in-testbed both of them in one L1.
+EXTRA_PROGRAMS += bench/driver/client
+bench_driver_client_SOURCES = %D%/driver/client.c
+bench_driver_client_CFLAGS = $(AM_CFLAGS) $(LIBVIRT_CFLAGS)
+bench_driver_client_LDADD = $(LIBVIRT_LIBS) $(GLIB_LIBS)
+BENCH_DRIVER_FLAGS =
+bench-driver: all bench/driver/client bench/boot/first-byte.elf
+	$(PYTHON3) $(srcdir)/%D%/driver/run --session $(builddir) --client bench/driver/client \
+		--guest bench/boot/first-byte.elf $(BENCH_DRIVER_FLAGS)
+.PHONY: bench-driver
+EXTRA_DIST += %D%/driver/run %D%/driver/in-testbed
+CLEANFILES += bench/driver/client
