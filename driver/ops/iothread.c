@@ -128,10 +128,10 @@ edit_del(KilnDomain *domain, gpointer data, GError **error)
     for (guint i = threads->list->len; i-- > 0;)
         if (((const KilnIothread *)g_ptr_array_index(threads->list, i))->id.value ==
             args->iothread_id)
-            g_ptr_array_remove_index(threads->list, i);
+            kiln_iothread_free(g_ptr_array_remove_index(threads->list, i));
     for (guint i = pins->len; i-- > 0;)
         if (((const KilnPin *)g_ptr_array_index(pins, i))->thread.value == args->iothread_id)
-            g_ptr_array_remove_index(pins, i);
+            kiln_pin_free(g_ptr_array_remove_index(pins, i));
     threads->count = (KilnUint){ threads->list->len > 0, threads->list->len };
     kiln_domain_changed(domain);
     return TRUE;

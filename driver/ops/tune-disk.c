@@ -183,7 +183,7 @@ drop_empty(GPtrArray *devices)
         for (guint j = 0; j < G_N_ELEMENTS(device_limits); j++)
             empty = empty && !device_limit(device, j)->set;
         if (empty)
-            g_ptr_array_remove_index(devices, i);
+            kiln_blkio_device_free(g_ptr_array_remove_index(devices, i));
     }
 }
 

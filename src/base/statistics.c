@@ -190,8 +190,8 @@ kiln_statistics_publish(KilnStatisticsPublisher *publisher, GVariant *values)
     const char *name;
     GVariant *value;
 
-    atomic_store_explicit(&head->generation, generation | 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
+    /* What follows is not written before it. */
+    (void)atomic_exchange_explicit(&head->generation, generation | 1, memory_order_acq_rel);
     g_variant_iter_init(&iter, values);
     while (n < MAX_ENTRIES && g_variant_iter_loop(&iter, "{&sv}", &name, &value)) {
         if (fill(&entries[n], name, value, texts, &text_bytes))
@@ -260,8 +260,8 @@ copy(KilnStatisticsReader *reader, Head *copied)
     reader->texts = g_malloc((gsize)copied->text_bytes + 1);
     memcpy(reader->texts, reader->region + TEXTS_AT, copied->text_bytes);
     reader->texts[copied->text_bytes] = '\0';
-    atomic_thread_fence(memory_order_acquire);
-    return atomic_load_explicit(&head->generation, memory_order_relaxed) == generation;
+    /* Read by writing nothing, since that alone keeps what was read above it before it. */
+    return atomic_fetch_add_explicit(&head->generation, 0, memory_order_acq_rel) == generation;
 }
 
 /* Adds what holds of one copied entry. */

@@ -116,6 +116,24 @@ static const KilnField iothreads_fields[] = {
 };
 const KilnStruct kiln_iothreads_struct = { sizeof(KilnIothreads), iothreads_fields, NULL };
 
+void
+kiln_iothread_free(KilnIothread *thread)
+{
+    kiln_struct_free(&iothread_struct, thread);
+}
+
+void
+kiln_pin_free(KilnPin *pin)
+{
+    kiln_struct_free(&iothread_pin_struct, pin); /* both kinds of pins own the same */
+}
+
+void
+kiln_blkio_device_free(KilnBlkioDevice *device)
+{
+    kiln_struct_free(&device_struct, device);
+}
+
 gboolean
 kiln_iothreads_has(const KilnIothreads *threads, guint64 id)
 {

@@ -64,6 +64,11 @@ typedef struct {
     KilnUint default_pool_min, default_pool_max;
 } KilnIothreads;
 
+/* Items of the lists above, which are taken out of them by hand; NULL is nothing. */
+void kiln_iothread_free(KilnIothread *thread);
+void kiln_pin_free(KilnPin *pin);
+void kiln_blkio_device_free(KilnBlkioDevice *device);
+
 extern const KilnStruct kiln_cputune_struct;
 extern const KilnStruct kiln_blkiotune_struct;
 extern const KilnStruct kiln_iothreads_struct;

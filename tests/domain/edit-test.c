@@ -95,10 +95,11 @@ START_TEST(a_memory_module_counts)
     g_autoptr(GError) error = NULL;
     static const char module[] = "<memory model='dimm'><target><size unit='MiB'>128</size><node>0"
                                  "</node></target></memory>";
+    g_autoptr(KilnDomainDevice) like = device_of(module);
 
     ck_assert(kiln_domain_attach(domain, device_of(module), &error));
     ck_assert_uint_eq(domain->memory.size.value, 192 << 20);
-    ck_assert(kiln_domain_detach(domain, device_of(module), &error));
+    ck_assert(kiln_domain_detach(domain, like, &error));
     kiln_assert_no_error(error);
     ck_assert_uint_eq(domain->memory.size.value, 64 << 20);
     ck_assert_uint_eq(domain->memories->len, 0);

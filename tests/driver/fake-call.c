@@ -31,6 +31,18 @@ struct KilnCall {
 
 enum { WIRE_BYTES = 1 << 20 };
 
+/* What tests look at as long as they run: answers, with all that is in them. */
+static GPtrArray *kept;
+
+gpointer
+fake_keep(gpointer what)
+{
+    if (kept == NULL)
+        kept = g_ptr_array_new();
+    g_ptr_array_add(kept, what);
+    return what;
+}
+
 /* Through the codec and back: (transfer full). */
 static gpointer
 through(xdrproc_t codec, gsize size, gconstpointer value)
@@ -71,6 +83,8 @@ call_end(KilnCall *call)
 {
     ck_assert(!call->end->ended);
     call->end->ended = TRUE;
+    if (call->args != NULL)
+        xdr_free(call->procedure->args, call->args);
     g_free(call->args);
     g_free(call);
 }
@@ -82,7 +96,7 @@ kiln_call_reply(KilnCall *call, gconstpointer ret)
 
     ck_assert((ret != NULL) == (procedure->ret != NULL));
     if (ret != NULL)
-        call->end->ret = through(procedure->ret, procedure->ret_size, ret);
+        call->end->ret = fake_keep(through(procedure->ret, procedure->ret_size, ret));
     call_end(call);
 }
 
@@ -193,7 +207,7 @@ kiln_client_start_keepalive(KilnClient *client)
 KilnClient *
 fake_client_new(gpointer driver, const char *uri, gboolean read_only)
 {
-    KilnClient *client = g_new0(KilnClient, 1);
+    KilnClient *client = fake_keep(g_new0(KilnClient, 1));
 
     client->references = 1;
     client->driver = driver;
@@ -227,7 +241,7 @@ fake_call(KilnClient *client, const KilnProcedureTable *const *tables, int numbe
           gconstpointer args)
 {
     const KilnProcedure *procedure = find(tables, number);
-    FakeEnd *end = g_new0(FakeEnd, 1);
+    FakeEnd *end = fake_keep(g_new0(FakeEnd, 1));
     KilnCall *call = g_new0(KilnCall, 1);
 
     call->client = client;
@@ -248,8 +262,8 @@ void
 fake_end_free(FakeEnd *end)
 {
     ck_assert(end->ended);
+    g_ptr_array_remove_fast(kept, end);
     g_free(end->text);
-    g_free(end->ret);
     g_free(end);
 }
 
@@ -324,7 +338,7 @@ kiln_events_emit(G_GNUC_UNUSED KilnServer *server, int event_id, G_GNUC_UNUSED c
     ck_assert_msg(events[event_id].codec != NULL, "event %d", event_id);
     last_event = event_id;
     last_size = events[event_id].size;
-    last_message = through(events[event_id].codec, last_size, message);
+    last_message = fake_keep(through(events[event_id].codec, last_size, message));
 }
 
 int

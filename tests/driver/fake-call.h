@@ -13,12 +13,15 @@ typedef struct {
     gboolean ended;
     int code;     /* VIR_ERR_*; 0: it went well */
     char *text;   /* (owned) (nullable) of the error */
-    gpointer ret; /* (owned) (nullable) */
+    gpointer ret; /* (nullable): kept to the end of the test */
 } FakeEnd;
 
 KilnClient *fake_client_new(gpointer driver, const char *uri, gboolean read_only);
 /* The other end goes. */
 void fake_client_leave(KilnClient *client);
+
+/* Returns: @what, which the test owns as long as it runs. */
+gpointer fake_keep(gpointer what);
 
 /**
  * fake_call:

@@ -4,6 +4,7 @@
 
 #include "base/statistics.h"
 #include "error/vir-error.h"
+#include "tests/driver/fake-call.h"
 
 #include <libvirt/libvirt.h>
 #include <string.h>
@@ -406,7 +407,7 @@ find_or_add(KilnGuestList *list, const KilnDomain *domain)
 
     if (guest != NULL)
         return guest;
-    guest = g_new0(KilnGuest, 1);
+    guest = fake_keep(g_new0(KilnGuest, 1));
     guest->list = list;
     guest->name = g_strdup(domain->name);
     guest->id = -1;

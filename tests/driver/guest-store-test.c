@@ -52,7 +52,8 @@ START_TEST(what_is_broken_is_left_alone)
 {
     g_autofree char *dir = kiln_test_dir();
     g_autofree char *text = fixture_xml("half", 5, "");
-    g_autofree char *autostart = g_build_filename(dir, "autostart", NULL);
+    g_autofree char *link = g_build_filename(dir, "autostart", "one.xml", NULL);
+    g_autofree char *folder = g_build_filename(dir, "folder.xml", NULL);
 
     (void)load(dir);
     put_domain(dir, "one.xml", "one", 1);
@@ -70,8 +71,8 @@ START_TEST(what_is_broken_is_left_alone)
     put(dir, "empty.xml", "");
     put(dir, "one.xml.bak", "x");
     put(dir, ".new-1-2", "x");
-    ck_assert_int_eq(mkdir(g_build_filename(dir, "folder.xml", NULL), 0700), 0);
-    ck_assert_int_eq(symlink("/nowhere.xml", g_build_filename(autostart, "one.xml", NULL)), 0);
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
+    ck_assert_int_eq(symlink("/nowhere.xml", link), 0);
     ck_assert_str_eq(load(dir), ".dot hand one ");
     ck_assert(!fixture_has_file(dir, ".new-1-2"));
     ck_assert(fixture_has_file(dir, "half.xml"));

@@ -111,7 +111,7 @@ listed(unsigned flags)
     for (guint i = 0; i < ret->domains.domains_len; i++)
         g_string_append_printf(names, "%s%s", i > 0 ? " " : "", ret->domains.domains_val[i].name);
     fake_end_free(end);
-    return g_string_free(names, FALSE);
+    return fake_keep(g_string_free(names, FALSE));
 }
 
 #define assert_listed(flags, names) ck_assert_str_eq(listed(flags), names)
@@ -345,7 +345,7 @@ START_TEST(each_call_of_life_asks_for_its_own)
     expect(REMOTE_PROC_DOMAIN_SUSPEND, &one); /* it is paused: nothing to ask */
     expect(REMOTE_PROC_DOMAIN_RESUME, &one);
     expect(REMOTE_PROC_DOMAIN_DESTROY_FLAGS, &destroy);
-    ck_assert_str_eq(fake_list_calls(driver.guests),
+    ck_assert_str_eq(fake_keep(fake_list_calls(driver.guests)),
                      "Shutdown Reset Reboot Pause Resume destroy-gracefully");
     expect_failure(REMOTE_PROC_DOMAIN_DESTROY, &one, VIR_ERR_OPERATION_INVALID, "not running");
 }
@@ -575,7 +575,7 @@ START_TEST(what_runs_is_described_by_its_process)
     ck_assert_ptr_nonnull(strstr(xml_of(&args.dom, 0), "<on_crash>preserve</on_crash>"));
     ck_assert_ptr_nonnull(
         strstr(xml_of(&args.dom, VIR_DOMAIN_XML_INACTIVE), "<on_crash>preserve</on_crash>"));
-    ck_assert_str_eq(fake_list_calls(driver.guests), "SetMetadata SetLifecycle");
+    ck_assert_str_eq(fake_keep(fake_list_calls(driver.guests)), "SetMetadata SetLifecycle");
     fake_list_fail(driver.guests, g_error_new_literal(KILN_VIR_ERROR, VIR_ERR_OPERATION_TIMEOUT,
                                                       "it does not answer"));
     expect_failure(REMOTE_PROC_DOMAIN_SET_METADATA, &args, VIR_ERR_OPERATION_TIMEOUT, "answer");
