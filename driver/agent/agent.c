@@ -431,6 +431,8 @@ on_waited(gpointer data)
     g_autoptr(GError) error = NULL;
 
     command->waiting = 0;
+    if (g_queue_peek_head(&agent->commands) == command) /* its turn came at this very moment */
+        return G_SOURCE_REMOVE;
     agent->references++;
     g_queue_remove(&agent->commands, command);
     kiln_vir_error_set(&error, VIR_ERR_OPERATION_TIMEOUT,

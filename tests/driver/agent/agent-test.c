@@ -217,6 +217,47 @@ START_TEST(a_silent_command_ends_with_the_connection)
 }
 END_TEST
 
+/* The time of all commands that wait for others is over. */
+static void
+end_waits(void)
+{
+    enum { IDS = 1000, FAR_US = KILN_AGENT_QUEUE_MS * 1000 / 2 };
+
+    for (guint id = 1; id < IDS; id++) {
+        GSource *source = g_main_context_find_source_by_id(NULL, id);
+
+        if (source != NULL && g_source_get_ready_time(source) > g_get_monotonic_time() + FAR_US)
+            g_source_set_ready_time(source, 0);
+    }
+}
+
+static void
+on_answer_in_time(JsonNode *answer, const GError *error, gpointer data)
+{
+    end_waits();
+    on_answer(answer, error, data);
+}
+
+START_TEST(who_waits_too_long_is_told_for_whom)
+{
+    kiln_agent_command(agent, "guest-ping", NULL, -2, on_answer, &ends);
+    kiln_agent_command(agent, "guest-info", NULL, -1, on_answer, &ends);
+    end_waits();
+    ck_assert_str_eq(run(1), "cannot acquire state change lock: the guest agent is busy with "
+                             "'guest-ping';");
+}
+END_TEST
+
+START_TEST(a_turn_that_comes_at_the_last_moment_is_taken)
+{
+    fake_agent_answer(fake, "guest-ping", "{\"return\": 1}\n");
+    fake_agent_answer(fake, "guest-info", "{\"return\": 2}\n");
+    kiln_agent_command(agent, "guest-ping", NULL, -1, on_answer_in_time, &ends);
+    kiln_agent_command(agent, "guest-info", NULL, -1, on_answer, &ends);
+    ck_assert_str_eq(run(2), "1;2;");
+}
+END_TEST
+
 START_TEST(text_is_one_command_of_one_line)
 {
     fake_agent_answer(fake, "guest-ping", "{\"return\": {}}\n");
@@ -289,6 +330,8 @@ agent_suite(void)
     tcase_add_test(tcase, a_lost_connection_fails_and_comes_back);
     tcase_add_test(tcase, nobody_listens);
     tcase_add_test(tcase, a_silent_command_ends_with_the_connection);
+    tcase_add_test(tcase, who_waits_too_long_is_told_for_whom);
+    tcase_add_test(tcase, a_turn_that_comes_at_the_last_moment_is_taken);
     tcase_add_test(tcase, text_is_one_command_of_one_line);
     tcase_add_test(tcase, freeing_ends_what_is_under_way);
     tcase_add_test(tcase, an_answer_may_free_the_agent);
