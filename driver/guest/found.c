@@ -2,13 +2,17 @@
 /* See found.h. */
 #include "guest/found.h"
 
+#include "base/log.h"
 #include "control/paths.h"
 #include "guest/store.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DOCUMENT ".xml"
@@ -77,6 +81,54 @@ is_held(int claim)
     return FALSE;
 }
 
+/* Whether the descriptor at @link is @claim.  Its name is looked at first: to ask for more may wait
+ * for a server of files that is gone. */
+static gboolean
+is_claim(const char *link, const char *file, const struct stat *claim)
+{
+    char target[PATH_MAX];
+    ssize_t length = readlink(link, target, sizeof target - 1);
+    const char *base;
+    struct stat status;
+
+    if (length <= 0)
+        return FALSE;
+    target[length] = '\0';
+    base = strrchr(target, '/');
+    return base != NULL && strcmp(base + 1, file) == 0 && stat(link, &status) == 0 &&
+           status.st_dev == claim->st_dev && status.st_ino == claim->st_ino;
+}
+
+/* A guest may have taken over its process, which can write any number into its claim and have us
+ * kill whose it is.  The process that is meant has the claim open.  Of processes that may not be
+ * looked into (a user's own, which are not dumpable) it is believed: we may do no more to others
+ * than they. */
+static gboolean
+has_open(pid_t pid, int claim, const char *path)
+{
+    g_autofree char *directory = g_strdup_printf("/proc/%d/fd", (int)pid);
+    g_autofree char *file = g_path_get_basename(path);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, &error);
+    struct stat status;
+    gboolean found = FALSE;
+    const char *name;
+
+    if (pid == getpid() || fstat(claim, &status) < 0)
+        return FALSE;
+    if (dir == NULL)
+        return g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_ACCES);
+    while (!found && (name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *link = g_build_filename(directory, name, NULL);
+
+        found = is_claim(link, file, &status);
+    }
+    if (!found)
+        kiln_log(KILN_LOG_WARNING, "'%s' names process %d, which does not have it open", path,
+                 (int)pid);
+    return found;
+}
+
 pid_t
 kiln_found_process(const char *runtime_dir, const char *name, KilnFd *pidfd)
 {
@@ -92,7 +144,7 @@ kiln_found_process(const char *runtime_dir, const char *name, KilnFd *pidfd)
     if (pid <= 0 || pid > G_MAXINT)
         return 0;
     process = pidfd_open((pid_t)pid, 0);
-    if (process < 0 || !is_held(claim))
+    if (process < 0 || !is_held(claim) || !has_open((pid_t)pid, claim, path))
         return 0;
     *pidfd = kiln_fd_steal(&process);
     return (pid_t)pid;

@@ -17,7 +17,8 @@ void kiln_found_names(const char *runtime_dir, KilnFoundName found, gpointer dat
  * kiln_found_process:
  * @pidfd: (out) (transfer full): set if there is one
  *
- * Returns: the process that has claimed @name and lives; 0 if there is none.
+ * Returns: the process that has claimed @name and lives; 0 if there is none, or if the claim names
+ *   a process that is not its own.
  */
 pid_t kiln_found_process(const char *runtime_dir, const char *name, KilnFd *pidfd);
 

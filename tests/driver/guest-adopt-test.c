@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What survives the daemon, and what others start; and a daemon that is killed at any instant. */
+#include "base/fd.h"
 #include "tests/driver/guest-fixture.h"
 #include "tests/lib/kiln-test.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -20,6 +22,15 @@ static void
 tear_down(void)
 {
     fixture_close(&f);
+}
+
+/* It stays the file that is locked. */
+static void
+write_in_place(const char *path, const char *text)
+{
+    g_auto(KilnFd) fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+    ck_assert_int_eq(kiln_write_full(fd, text, strlen(text), 0), 0);
 }
 
 START_TEST(what_runs_is_adopted)
@@ -58,6 +69,33 @@ START_TEST(a_stopped_one_is_adopted)
     ck_assert(kiln_guest_is_active(web));
     ck_assert_int_eq(kiln_guest_id(web), 1);
     ck_assert(fixture_destroy(&f, web));
+}
+END_TEST
+
+/* What a guest that took over its process would have killed. */
+START_TEST(a_claim_on_another_process_is_not_believed)
+{
+    KilnGuest *web = fixture_create(&f, "web", 1, "");
+    g_autofree char *path = g_build_filename(f.runtime, "web.pid", NULL);
+    g_autofree char *own = g_strdup_printf("%d\n", (int)kiln_guest_pid(web));
+    pid_t victims[] = { getpid(), fork() };
+
+    if (victims[1] == 0) {
+        (void)alarm(20);
+        (void)pause();
+        _exit(0);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(victims); i++) {
+        g_autofree char *text = g_strdup_printf("%d\n", (int)victims[i]);
+
+        write_in_place(path, text);
+        fixture_restart(&f);
+        ck_assert_msg(kiln_guest_list_by_name(f.list, "web") == NULL, "process %s was taken", text);
+    }
+    write_in_place(path, own);
+    fixture_restart(&f);
+    ck_assert(kiln_guest_is_active(kiln_guest_list_by_name(f.list, "web")));
+    (void)kill(victims[1], SIGKILL);
 }
 END_TEST
 
@@ -278,6 +316,7 @@ adopt_suite(void)
     tcase_add_checked_fixture(test_case, set_up, tear_down);
     tcase_add_test(test_case, what_runs_is_adopted);
     tcase_add_test(test_case, a_stopped_one_is_adopted);
+    tcase_add_test(test_case, a_claim_on_another_process_is_not_believed);
     tcase_add_test(test_case, the_daemon_ends_while_one_starts);
     tcase_add_test(test_case, what_died_meanwhile_is_told);
     tcase_add_test(test_case, what_others_start_appears);
