@@ -106,6 +106,8 @@ gboolean kiln_client_to_claim(KilnClient *client, KilnPacket *packet);
 guint kiln_client_n_claims(KilnClient *client);
 gboolean kiln_client_has_claim(KilnClient *client, guint32 serial);
 void kiln_client_expect_raw(KilnClient *client, guint32 serial);
+/* Whether a raw call of that serial has no answer yet. */
+gboolean kiln_client_expects_raw(const KilnClient *client, guint32 serial);
 
 /* client-io.c */
 void kiln_client_io_ready(guint32 ready, gpointer client);

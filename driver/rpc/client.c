@@ -239,6 +239,12 @@ kiln_client_expect_raw(KilnClient *client, guint32 serial)
         client->requests++;
 }
 
+gboolean
+kiln_client_expects_raw(const KilnClient *client, guint32 serial)
+{
+    return client->raw != NULL && g_hash_table_contains(client->raw, GUINT_TO_POINTER(serial));
+}
+
 void
 kiln_client_send_packet(KilnClient *client, GBytes *packet)
 {

@@ -170,6 +170,12 @@ dispatch_other(KilnClient *client, KilnPacket *packet)
 static void
 dispatch_call(KilnClient *client, KilnPacket *packet)
 {
+    /* The answer of one would be taken for the other's, and any number of them count as one. */
+    if (kiln_client_expects_raw(client, packet->serial)) {
+        kiln_packet_free(packet);
+        kiln_client_abort(client);
+        return;
+    }
     if (packet->version == KILN_PROGRAM_VERSION && packet->status == KILN_FRAME_OK) {
         switch (packet->program) {
         case KILN_PROGRAM_REMOTE: dispatch_remote(client, packet); return;

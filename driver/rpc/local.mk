@@ -24,7 +24,7 @@ protocol_glue = %D%/protocol.c %D%/protocol.h
 BUILT_SOURCES += $(protocol_glue)
 CLEANFILES += $(protocol_glue)
 nodist_libkiln_protocol_a_SOURCES = $(protocol_glue)
-libkiln_protocol_a_SOURCES =
+libkiln_protocol_a_SOURCES = %D%/text.c %D%/text.h
 libkiln_protocol_a_CFLAGS = $(AM_DRIVER_CFLAGS) -Wno-error -w
 
 # It writes what it includes as it is asked: from the folder.

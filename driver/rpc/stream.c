@@ -13,6 +13,7 @@
 enum {
     PENDING_MAX = 4 << 20, /* bytes from the client that may wait until it is read no further */
     PENDING_LOW = 1 << 20, /* and until it is read again */
+    PIECE_COST = 256,      /* bytes that each packet takes besides what it carries */
     FINISH_SECONDS = 10,   /* that a client waits for what it sent last to be taken */
 };
 
@@ -32,7 +33,7 @@ typedef struct {
     gboolean reads;  /* the descriptor may still give something */
     gboolean writes; /* it takes something */
     GQueue input;    /* (element-type Piece): what it has not taken yet */
-    gsize pending;   /* bytes in it */
+    gsize pending;   /* bytes that it takes */
     guint finishing; /* source id of the limit, once the client has finished; else 0 */
 
     GBytes *bytes; /* (owned) (nullable): to be sent */
@@ -174,8 +175,10 @@ write_input(Stream *stream)
             return -errno;
         piece->offset += n;
         stream->pending -= n;
-        if (piece->offset == length)
-            piece_free(g_queue_pop_head(&stream->input));
+        if (piece->offset < length)
+            continue;
+        stream->pending -= PIECE_COST;
+        piece_free(g_queue_pop_head(&stream->input));
     }
     return 0;
 }
@@ -216,7 +219,7 @@ on_data(Stream *stream, const KilnPacket *packet)
 {
     Piece piece = { g_bytes_ref(packet->bytes), KILN_FRAME_HEADER_SIZE };
 
-    stream->pending += g_bytes_get_size(packet->bytes) - piece.offset;
+    stream->pending += PIECE_COST + g_bytes_get_size(packet->bytes) - piece.offset;
     g_queue_push_tail(&stream->input, g_memdup2(&piece, sizeof piece));
     if (!take_input(stream))
         return;

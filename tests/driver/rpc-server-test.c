@@ -54,12 +54,18 @@ on_big(KilnCall *call, gconstpointer args)
     kiln_call_reply(call, &ret);
 }
 
+static guint n_raw;
+static gboolean raw_silent; /* it is not answered (yet) */
+
 static void
 on_raw(KilnClient *client, KilnPacket *packet)
 {
     KilnPacket header = *packet;
     g_autoptr(GBytes) answer = NULL;
 
+    n_raw++;
+    if (raw_silent)
+        return;
     header.type = KILN_FRAME_REPLY;
     answer = kiln_frame_encode_raw(&header, "raw!", 4);
     kiln_client_send_packet(client, answer);
@@ -429,6 +435,44 @@ START_TEST(a_raw_row_gets_the_packet)
 }
 END_TEST
 
+START_TEST(a_serial_is_one_raw_call)
+{
+    static const int second[] = { REMOTE_PROC_CONNECT_NUM_OF_NETWORKS,
+                                  REMOTE_PROC_DOMAIN_MIGRATE_PREPARE };
+
+    raw_silent = TRUE;
+    for (guint i = 0; i < G_N_ELEMENTS(second); i++) {
+        g_autoptr(RpcHost) host = host_new((KilnServerLimits){ 0 });
+        g_autoptr(RpcPeer) peer = rpc_peer_open(host->path, 0);
+
+        n_raw = 0;
+        rpc_peer_call(peer, REMOTE_PROC_CONNECT_NUM_OF_NETWORKS, NULL, NULL);
+        rpc_settle();
+        peer->serial--;
+        rpc_peer_call(peer, second[i], NULL, NULL);
+        rpc_peer_assert_ended(peer);
+        ck_assert_uint_eq(n_raw, 1);
+    }
+    raw_silent = FALSE;
+}
+END_TEST
+
+START_TEST(a_string_is_utf8)
+{
+    static const char *const names[] = { "\xff", "a\xc3", "\xed\xa0\x80", "\xc0\x80" };
+    g_autoptr(RpcHost) host = host_new((KilnServerLimits){ 0 });
+    g_autoptr(RpcPeer) peer = rpc_peer_open(host->path, 0);
+
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        remote_domain_lookup_by_name_args args = { (char *)names[i] };
+
+        rpc_peer_call(peer, REMOTE_PROC_DOMAIN_LOOKUP_BY_NAME,
+                      (xdrproc_t)xdr_remote_domain_lookup_by_name_args, &args);
+        rpc_peer_expect_error(peer, VIR_ERR_RPC, "Unable to decode message payload");
+    }
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -447,6 +491,8 @@ suite(void)
     tcase_add_test(calls, descriptors_come_and_go);
     tcase_add_test(calls, bytes_where_descriptors_belong_end_it);
     tcase_add_test(calls, a_raw_row_gets_the_packet);
+    tcase_add_test(calls, a_serial_is_one_raw_call);
+    tcase_add_test(calls, a_string_is_utf8);
     return rpc;
 }
 

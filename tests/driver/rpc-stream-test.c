@@ -338,6 +338,37 @@ START_TEST(a_descriptor_that_takes_nothing_stops_the_client)
 }
 END_TEST
 
+/* Each takes a hundred times the memory of what it carries. */
+START_TEST(small_packets_stop_the_client_too)
+{
+    enum { PACKETS = 1000 };
+    Fixture f = open_pair();
+    const KilnPacket header = {
+        KILN_PROGRAM_REMOTE, KILN_PROGRAM_VERSION, CONSOLE, KILN_FRAME_STREAM, f.serial,
+        KILN_FRAME_CONTINUE,
+    };
+    g_autoptr(GByteArray) many = g_byte_array_new();
+    gsize sent = 0;
+    guint idle = 0;
+
+    for (guint i = 0; i < PACKETS; i++) {
+        g_autoptr(GBytes) packet = kiln_frame_encode_raw(&header, "z", i % 2);
+
+        g_byte_array_append(many, g_bytes_get_data(packet, NULL), g_bytes_get_size(packet));
+    }
+    while (idle < 50) {
+        ssize_t n = send(f.peer->fd, many->data + sent % many->len, many->len - sent % many->len,
+                         MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        idle = n > 0 ? 0 : idle + 1;
+        sent += MAX(n, 0);
+        rpc_step(-1);
+        ck_assert_uint_lt(sent, 4 << 20);
+    }
+    clear(&f);
+}
+END_TEST
+
 START_TEST(finish_waits_for_what_was_sent)
 {
     Fixture f = open_pair();
@@ -421,6 +452,7 @@ suite(void)
     tcase_add_test(streams, a_serial_is_one_stream);
     tcase_add_test(streams, a_client_that_does_not_read_stops_the_source);
     tcase_add_test(streams, a_descriptor_that_takes_nothing_stops_the_client);
+    tcase_add_test(streams, small_packets_stop_the_client_too);
     tcase_add_test(streams, finish_waits_for_what_was_sent);
     tcase_add_test(streams, a_client_that_leaves_ends_its_streams);
     tcase_add_test(streams, bytes_come_in_chunks_and_end);
