@@ -11,3 +11,14 @@ tests_driver_ops_domain_test_LDADD = libkiln-test.a libkiln-ops.a libkiln-agent.
 # The stock client, against the daemon itself.
 TESTS += tests/driver/virsh-test.py
 dist_check_SCRIPTS += tests/driver/virsh-test.py
+
+# virtkilnd killed at random points, and clients that are none of libvirt's.  200 kills and 10,000
+# connections: make check-driver-kill
+TESTS += tests/driver/kill-test.py tests/driver/noise-test.py
+dist_check_SCRIPTS += tests/driver/kill-test.py tests/driver/noise-test.py
+EXTRA_DIST += tests/driver/wire.py
+check-driver-kill: all tests/driver/fake-kiln
+	@$(AM_TESTS_ENVIRONMENT) KILN_KILLS=$${KILN_KILLS-200} $(PYTHON3) $(srcdir)/tests/driver/kill-test.py
+	@$(AM_TESTS_ENVIRONMENT) KILN_CONNECTIONS=$${KILN_CONNECTIONS-10000} \
+		$(PYTHON3) $(srcdir)/tests/driver/noise-test.py
+.PHONY: check-driver-kill
