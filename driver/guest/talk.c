@@ -17,6 +17,8 @@ struct KilnTalk {
     GVariant *threads;                /* (nullable): a{su} */
     gboolean xml_wanted;              /* it changed while it was asked for */
     gboolean xml_asked;
+    gboolean threads_wanted; /* likewise */
+    gboolean threads_asked;
 };
 
 /* ---- What is asked for of itself ---- */
@@ -71,15 +73,30 @@ ask_xml(KilnTalk *talk)
                     on_xml, talk);
 }
 
+static void ask_threads(KilnTalk *talk);
+
 static void
 on_threads(GVariant *answer, GUnixFDList *fds, const GError *error, gpointer data)
 {
     KilnTalk *talk = data;
 
+    talk->threads_asked = FALSE;
     if (answer == NULL || !g_variant_is_of_type(answer, G_VARIANT_TYPE("(a{su})")))
         return;
     g_clear_pointer(&talk->threads, g_variant_unref);
     talk->threads = g_variant_get_child_value(answer, 0);
+    if (talk->threads_wanted)
+        ask_threads(talk);
+}
+
+static void
+ask_threads(KilnTalk *talk)
+{
+    talk->threads_wanted = talk->threads_asked;
+    if (talk->threads_asked)
+        return;
+    talk->threads_asked = TRUE;
+    kiln_proxy_call(talk->proxy, NULL, "GetThreads", NULL, NULL, -1, on_threads, talk);
 }
 
 static void
@@ -122,12 +139,12 @@ on_connected(gpointer data)
 {
     KilnTalk *talk = data;
 
-    talk->xml_asked = FALSE;
+    talk->xml_asked = talk->threads_asked = FALSE;
     kiln_proxy_call(talk->proxy, "org.freedesktop.DBus.Properties", "GetAll",
                     g_variant_new("(s)", "org.kiln.VM1"), NULL, -1, on_properties, talk);
     ask_xml(talk);
     kiln_proxy_call(talk->proxy, NULL, "OpenStatistics", NULL, NULL, -1, on_statistics, talk);
-    kiln_proxy_call(talk->proxy, NULL, "GetThreads", NULL, NULL, -1, on_threads, talk);
+    ask_threads(talk);
 }
 
 /* ---- What it says ---- */
@@ -139,7 +156,7 @@ on_signal(const char *name, GVariant *arguments, gpointer data)
 
     if (strcmp(name, "XmlChanged") == 0) {
         ask_xml(talk);
-        kiln_proxy_call(talk->proxy, NULL, "GetThreads", NULL, NULL, -1, on_threads, talk);
+        ask_threads(talk);
         return;
     }
     kiln_hear_signal(talk->run, name, arguments); /* the run may be over */

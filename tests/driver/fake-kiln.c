@@ -54,6 +54,9 @@ static GDBusConnection *client; /* the last one */
 static const char *state = "running";
 static const char *reason = "booted";
 static KilnStatisticsPublisher *statistics;
+static guint32 n_asked; /* for threads */
+
+enum { BURST = 1000 };
 
 static void G_GNUC_NORETURN
 finish(int status)
@@ -100,6 +103,9 @@ play(const char *what)
         g_free(domain->title);
         domain->title = g_strdup("changed");
         emit("XmlChanged", NULL);
+    } else if (g_str_equal(what, "burst")) {
+        for (guint i = 0; i < BURST; i++)
+            emit("XmlChanged", NULL);
     } else if (g_str_equal(what, "poweroff")) {
         emit("Finished", g_variant_new("(s)", "poweroff"));
         finish(0);
@@ -137,6 +143,7 @@ answer_threads(GDBusMethodInvocation *call)
     g_variant_builder_init(&builder, G_VARIANT_TYPE("a{su}"));
     g_variant_builder_add(&builder, "{su}", "emulator", (guint32)getpid());
     g_variant_builder_add(&builder, "{su}", "vcpu.0", 4711);
+    g_variant_builder_add(&builder, "{su}", "asked", ++n_asked);
     g_dbus_method_invocation_return_value(call, g_variant_new("(a{su})", &builder));
 }
 

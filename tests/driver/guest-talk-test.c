@@ -86,6 +86,18 @@ START_TEST(the_live_definition)
 }
 END_TEST
 
+/* Each change would be asked about, without an end, of a process that does not answer. */
+START_TEST(what_changes_often_is_asked_for_now_and_then)
+{
+    play("burst");
+    play("pause");
+    fixture_until(fixture_told(&f, "web 3/2;"));
+    play("memory"); /* its answer comes after those that were asked for before */
+    ck_assert_int_gt(kiln_guest_thread(web, "asked"), 0);
+    ck_assert_int_lt(kiln_guest_thread(web, "asked"), 500);
+}
+END_TEST
+
 /* Of a call that is not waited for while others are. */
 typedef struct {
     guint over;
@@ -178,6 +190,7 @@ talk_suite(void)
     tcase_add_test(test_case, calls_and_states);
     tcase_add_test(test_case, events);
     tcase_add_test(test_case, the_live_definition);
+    tcase_add_test(test_case, what_changes_often_is_asked_for_now_and_then);
     tcase_add_test(test_case, a_stopped_process_delays_its_own_calls);
     tcase_add_test(test_case, what_is_asked_of_a_dead_one_ends);
     tcase_add_test(test_case, power_off);
