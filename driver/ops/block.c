@@ -27,7 +27,7 @@ enum { STAT_BLOCK_BYTES = 512, NAME_BYTES = 64, KIB = 1024 };
 static int
 find_published(GArray *entries, const KilnDisk *disk)
 {
-    guint n = (guint)kiln_ops_count(entries, "block.count");
+    guint n = kiln_ops_how_many(entries, "block.count");
     char name[NAME_BYTES];
 
     for (guint i = 0; i < n; i++) {
@@ -82,7 +82,7 @@ traffic_of(KilnCall *call, KilnGuest *guest, const char *path, Traffic *traffic)
 
     *traffic = (Traffic){ 0 };
     if (path[0] == '\0') {
-        guint n = (guint)kiln_ops_count(entries, "block.count");
+        guint n = kiln_ops_how_many(entries, "block.count");
 
         for (guint i = 0; i < n; i++)
             add_traffic(entries, (int)i, traffic);

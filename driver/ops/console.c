@@ -30,7 +30,9 @@ console_opened(G_GNUC_UNUSED KilnGuest *guest, GVariant *answer, GUnixFDList *fd
     }
     if (fds != NULL && g_variant_is_of_type(answer, G_VARIANT_TYPE("(h)")))
         g_variant_get(answer, "(h)", &handle);
-    fd = handle >= 0 ? g_unix_fd_list_get(fds, handle, &failed) : -1;
+    fd = handle >= 0 && handle < g_unix_fd_list_get_length(fds)
+             ? g_unix_fd_list_get(fds, handle, &failed)
+             : -1;
     if (fd < 0)
         kiln_call_fail(call, VIR_ERR_INTERNAL_ERROR, "the guest's process gave no console");
     else

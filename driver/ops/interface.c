@@ -47,7 +47,7 @@ count_of(GArray *entries, guint number, const char *what)
 static gboolean
 find_published(GArray *entries, const char *wanted, guint *number)
 {
-    guint n = (guint)kiln_ops_count(entries, "net.count");
+    guint n = kiln_ops_how_many(entries, "net.count");
 
     for (guint i = 0; i < n; i++) {
         char name[NAME_BYTES];

@@ -77,6 +77,12 @@ kiln_ops_count(GArray *entries, const char *name)
                : 0;
 }
 
+guint
+kiln_ops_how_many(GArray *entries, const char *name)
+{
+    return (guint)MIN(kiln_ops_count(entries, name), entries != NULL ? entries->len : 0);
+}
+
 gboolean
 kiln_ops_view(KilnCall *call, KilnGuest *guest, unsigned flags, KilnOpsView *view)
 {

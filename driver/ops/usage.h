@@ -22,6 +22,10 @@ const KilnStatistic *kiln_ops_statistic(GArray *entries, const char *name);
 /* The count of that name, 0 if there is none. */
 guint64 kiln_ops_count(GArray *entries, const char *name);
 
+/* How many things are published one by one, of which @name says the number: what the process says,
+ * but no more than it published at all. */
+guint kiln_ops_how_many(GArray *entries, const char *name);
+
 /**
  * KilnOpsView: the definition that a call asks about
  * @domain: borrowed: what runs, or @owned

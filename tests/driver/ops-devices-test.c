@@ -285,6 +285,31 @@ START_TEST(traffic_of_a_disk)
 }
 END_TEST
 
+/* A guest that took over its process may publish any number. */
+START_TEST(traffic_of_more_than_there_are)
+{
+    static const KilnStatistic lies[] = {
+        { .name = "block.count", .type = KILN_STATISTIC_ULLONG, .value.count = G_MAXUINT32 },
+        { .name = "block.0.rd.reqs", .type = KILN_STATISTIC_ULLONG, .value.count = 6 },
+        { .name = "net.count", .type = KILN_STATISTIC_ULLONG, .value.count = G_MAXUINT32 },
+    };
+    remote_domain_block_stats_args args = { .path = (char *)"" };
+    remote_domain_interface_stats_args net = { .device = (char *)"net0" };
+    const remote_domain_block_stats_ret *ret;
+
+    set_up_running();
+    args.dom = net.dom = dom;
+    fake_guest_publish(guest, lies, G_N_ELEMENTS(lies));
+    ret = answer(REMOTE_PROC_DOMAIN_BLOCK_STATS, &args);
+    ck_assert_int_eq(ret->rd_req, 6);
+    args.path = (char *)"vda";
+    ret = answer(REMOTE_PROC_DOMAIN_BLOCK_STATS, &args);
+    ck_assert_int_eq(ret->rd_req, 0);
+    refused(REMOTE_PROC_DOMAIN_INTERFACE_STATS, &net, VIR_ERR_INVALID_ARG,
+            "invalid path, 'net0' is not a known interface");
+}
+END_TEST
+
 START_TEST(traffic_of_an_interface)
 {
     remote_domain_interface_stats_args args = { .device = (char *)"net0" };
@@ -655,6 +680,7 @@ main(void)
     tcase_add_test(statistics, statistics_of_some);
     tcase_add_test(statistics, enforced_statistics);
     tcase_add_test(statistics, traffic_of_a_disk);
+    tcase_add_test(statistics, traffic_of_more_than_there_are);
     tcase_add_test(statistics, traffic_of_an_interface);
     tcase_add_test(tuning, vcpus_of_the_definition);
     tcase_add_test(tuning, pins);
