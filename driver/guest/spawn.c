@@ -16,6 +16,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Its runtime has to know of a child that goes on in its memory, and knows only fork(). */
+#if defined(__SANITIZE_THREAD__)
+#define FORKS 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define FORKS 1
+#endif
+#endif
+
 enum {
     READY_FD = 3,
     STACK_BYTES = 64 * 1024, /* of the child until it executes the program */
@@ -102,6 +111,19 @@ child(void *data)
 
 /* ---- In the daemon ---- */
 
+#ifdef FORKS
+static pid_t
+begin_borrowing(Plan *plan, int *pidfd)
+{
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(child(plan));
+    if (pid > 0)
+        *pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    return pid;
+}
+#else
 /* The child borrows this process's memory until it executes: nothing is copied. */
 static pid_t
 begin_borrowing(Plan *plan, int *pidfd)
@@ -117,6 +139,7 @@ begin_borrowing(Plan *plan, int *pidfd)
     (void)munmap(stack, STACK_BYTES);
     return pid;
 }
+#endif
 
 /* To begin in a cgroup, which the other way cannot say. */
 static pid_t
