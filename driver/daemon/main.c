@@ -31,7 +31,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { MAX_TABLES = 64, MAX_GROUPS = 8 };
+enum { MAX_TABLES = 64, MAX_GROUPS = 8, CLAIM_MS = 3000, CLAIM_STEP_MS = 20 };
 
 typedef struct {
     char *config_file; /* (owned) (nullable) */
@@ -245,6 +245,19 @@ serve(const KilnDaemonConfig *config, const KilnDaemonPaths *paths, Daemon *daem
 
 /* ---- The process ---- */
 
+/* Waits a little: a child of a daemon that was killed may be about to become a guest, and has the
+ * daemon's files open until its exec. */
+static gboolean
+lock(int fd)
+{
+    for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited += CLAIM_STEP_MS) {
+        if (errno != EWOULDBLOCK || waited >= CLAIM_MS)
+            return FALSE;
+        g_usleep(CLAIM_STEP_MS * 1000);
+    }
+    return TRUE;
+}
+
 /* Locked for as long as we live: a second daemon on the same files would spoil them. */
 static gboolean
 claim(const char *path, GError **error)
@@ -254,7 +267,7 @@ claim(const char *path, GError **error)
 
     if (fd < 0)
         return FALSE;
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!lock(fd)) {
         kiln_error_set(error, KILN_ERROR_EXISTS, "another virtkilnd runs: it has '%s'", path);
         kiln_fd_clear(&fd);
         return FALSE;

@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { FIRST_PASSED_FD = 3, BACKLOG = 4096 };
+enum { FIRST_PASSED_FD = 3, BACKLOG = 4096, LISTEN_MS = 3000, LISTEN_STEP_MS = 20 };
 
 #define POLKIT_SERVICE "/usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service"
 #define DEFAULT_GROUP  "libvirt"
@@ -61,6 +61,25 @@ give_to_group(const KilnDaemonConfig *config, const char *path, GError **error)
 
 /* ---- Sockets of our own ---- */
 
+/* As kiln_unix_listen.  Waits a little for another listener to go: it may be a child of a daemon
+ * that was killed, on its way to become a guest (we have the daemon's lock). */
+static int
+listen_patiently(const char *path, GError **error)
+{
+    for (int waited = 0;; waited += LISTEN_STEP_MS) {
+        g_autoptr(GError) reason = NULL;
+        int fd = kiln_unix_listen(path, BACKLOG, &reason);
+
+        if (fd >= 0)
+            return fd;
+        if (waited >= LISTEN_MS || !g_error_matches(reason, KILN_ERROR, KILN_ERROR_EXISTS)) {
+            g_propagate_error(error, g_steal_pointer(&reason));
+            return -1;
+        }
+        g_usleep(LISTEN_STEP_MS * 1000);
+    }
+}
+
 static gboolean
 make(KilnServer *server, const KilnDaemonConfig *config, const char *directory, gboolean read_only,
      gboolean session, GError **error)
@@ -69,7 +88,7 @@ make(KilnServer *server, const KilnDaemonConfig *config, const char *directory, 
     g_autofree char *path =
         g_build_filename(directory, read_only ? "virtkilnd-sock-ro" : "virtkilnd-sock", NULL);
     mode_t before = umask(0077); /* nobody connects before it is his */
-    g_auto(KilnFd) fd = kiln_unix_listen(path, BACKLOG, error);
+    g_auto(KilnFd) fd = listen_patiently(path, error);
 
     (void)umask(before);
     if (fd < 0)
