@@ -10,6 +10,7 @@
 #include <libvirt/libvirt.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { NS_PER_SECOND = 1000000000 };
 
@@ -183,11 +184,23 @@ kiln_guest_statistics(KilnGuest *guest)
     return kiln_guest_is_active(guest) ? kiln_talk_statistics(guest->run->talk) : NULL;
 }
 
+/* A guest that took over its process may name any thread of the host. */
+static gboolean
+is_of_process(pid_t pid, pid_t thread)
+{
+    char path[64];
+
+    g_snprintf(path, sizeof path, "/proc/%d/task/%d", (int)pid, (int)thread);
+    return thread > 0 && access(path, F_OK) == 0;
+}
+
 pid_t
 kiln_guest_thread(KilnGuest *guest, const char *name)
 {
     pid_t thread = kiln_guest_is_active(guest) ? kiln_talk_thread(guest->run->talk, name) : 0;
 
+    if (thread != 0 && !is_of_process(guest->run->pid, thread))
+        thread = 0;
     return thread == 0 && strcmp(name, "emulator") == 0 ? kiln_guest_pid(guest) : thread;
 }
 

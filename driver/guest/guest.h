@@ -150,8 +150,8 @@ void kiln_guest_call(KilnGuest *guest, const char *method, GVariant *arguments, 
  */
 GArray *kiln_guest_statistics(KilnGuest *guest); /* of KilnStatistic, base/statistics.h */
 
-/* Thread ids of its threads: "vcpu.0", "iothread.1", "emulator" (the main one); 0 if there is none.
- */
+/* Thread ids of its threads: "vcpu.0", "iothread.1", "emulator" (the main one); 0 if there is none,
+ * or if what its process says is not a thread of it. */
 pid_t kiln_guest_thread(KilnGuest *guest, const char *name);
 
 /* Path of its cgroup below /sys/fs/cgroup; NULL if it has none of its own.  Borrowed. */

@@ -106,6 +106,8 @@ play(const char *what)
     } else if (g_str_equal(what, "burst")) {
         for (guint i = 0; i < BURST; i++)
             emit("XmlChanged", NULL);
+    } else if (g_str_equal(what, "asked")) {
+        emit("MemoryChanged", g_variant_new("(t)", (guint64)(n_asked < BURST / 2 ? 1 : 2)));
     } else if (g_str_equal(what, "poweroff")) {
         emit("Finished", g_variant_new("(s)", "poweroff"));
         finish(0);
@@ -140,10 +142,12 @@ answer_threads(GDBusMethodInvocation *call)
 {
     GVariantBuilder builder;
 
+    n_asked++;
     g_variant_builder_init(&builder, G_VARIANT_TYPE("a{su}"));
     g_variant_builder_add(&builder, "{su}", "emulator", (guint32)getpid());
-    g_variant_builder_add(&builder, "{su}", "vcpu.0", 4711);
-    g_variant_builder_add(&builder, "{su}", "asked", ++n_asked);
+    g_variant_builder_add(&builder, "{su}", "vcpu.0", (guint32)getpid());
+    g_variant_builder_add(&builder, "{su}", "vcpu.7", (guint32)getppid());
+    g_variant_builder_add(&builder, "{su}", "vcpu.8", G_MAXUINT32);
     g_dbus_method_invocation_return_value(call, g_variant_new("(a{su})", &builder));
 }
 
