@@ -6,9 +6,11 @@ guests that ran are the same processes.
 
 KILN_KILLS is how often (else 10), KILN_SEED what the chance begins with (else another each time).
 """
+import fcntl
 import os
 import random
 import re
+import socket
 import sys
 import tempfile
 import threading
@@ -181,6 +183,28 @@ def one_point(daemon, client, guests, chance):
     return client, sum(worker.done for worker in workers), wrong
 
 
+def start_among_remains(daemon):
+    """As if a child of the daemon that was killed had not come to its exec: lock and socket are in use."""
+    daemon.kill()
+    os.unlink(daemon.socket)
+    with open(os.path.join(os.path.dirname(daemon.socket), "virtkilnd.pid"), "r+", encoding="ascii") as lock, \
+            socket.socket(socket.AF_UNIX) as listener:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        listener.bind(daemon.socket)
+        listener.listen()
+        timers = [threading.Timer(0.2, lock.close), threading.Timer(0.4, listener.close)]
+        for timer in timers:
+            timer.start()
+        try:
+            daemon.start().close()
+        except RuntimeError as error:
+            return str(error)
+        finally:
+            for timer in timers:
+                timer.join()
+    return None
+
+
 def main():
     reason = wire.missing()
     kills = int(os.environ.get("KILN_KILLS", "10"))
@@ -188,7 +212,7 @@ def main():
     if reason is not None:
         print("1..0 # SKIP " + reason)
         return 0
-    print(f"1..{kills + 1}\n# seed {seed}")
+    print(f"1..{kills + 2}\n# seed {seed}")
     chance = random.Random(seed)
     guests = [Guest(f"guest-{number}", number) for number in range(CLIENTS * GUESTS)]
     failed = False
@@ -204,8 +228,11 @@ def main():
                     print("\n".join("# " + line for text in wrong for line in text.split("\n")))
                     print("# " + daemon.said().replace("\n", "\n# "))
                     break
+            wrong = start_among_remains(daemon)
+            failed = failed or wrong is not None
+            print(f"{'ok' if wrong is None else 'not ok'} {kills + 1} - it waits for a lock and a socket")
             status = daemon.end()
-            print(f"{'ok' if status == 0 else 'not ok'} {kills + 1} - it ends when it is asked to")
+            print(f"{'ok' if status == 0 else 'not ok'} {kills + 2} - it ends when it is asked to")
         finally:
             if daemon.process is not None and daemon.process.poll() is None:
                 daemon.kill()

@@ -188,7 +188,7 @@ class Daemon:
         while True:
             try:
                 return Client(self.socket)
-            except OSError:
+            except (OSError, EOFError):
                 if self.process.poll() is not None or time.monotonic() > end:
                     raise RuntimeError("virtkilnd does not answer: " + self.said()) from None
                 time.sleep(0.002)
