@@ -238,6 +238,22 @@ answer(KilnCall *call, const Collection *collection)
     kiln_call_reply(call, &ret);
 }
 
+/* Those of a list, each once, however often it is there: the time of all others goes by here. */
+static void
+collect_some(KilnGuestList *guests, const remote_connect_get_all_domain_stats_args *args,
+             Collection *collection)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+
+    for (guint i = 0; i < args->doms.doms_len; i++) {
+        const guint8 *uuid = (const guint8 *)args->doms.doms_val[i].uuid;
+        KilnGuest *guest = kiln_guest_list_by_uuid(guests, uuid);
+
+        if (guest != NULL && g_hash_table_add(seen, guest)) /* else it has gone meanwhile */
+            collect(guest, collection);
+    }
+}
+
 static void
 on_get_all_domain_stats(KilnCall *call, gconstpointer data)
 {
@@ -260,13 +276,8 @@ on_get_all_domain_stats(KilnCall *call, gconstpointer data)
     g_array_set_clear_func(collection.params, clear_params);
     if (args->doms.doms_len == 0)
         kiln_guest_list_foreach(guests, collect, &collection);
-    for (guint i = 0; i < args->doms.doms_len; i++) {
-        const guint8 *uuid = (const guint8 *)args->doms.doms_val[i].uuid;
-        KilnGuest *guest = kiln_guest_list_by_uuid(guests, uuid);
-
-        if (guest != NULL) /* one that has gone meanwhile is left out */
-            collect(guest, &collection);
-    }
+    else
+        collect_some(guests, args, &collection);
     answer(call, &collection);
     g_array_unref(collection.records);
     g_array_unref(collection.params);

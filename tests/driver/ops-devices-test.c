@@ -234,16 +234,16 @@ START_TEST(statistics_of_some)
 {
     remote_connect_get_all_domain_stats_args args = { .flags = VIR_CONNECT_LIST_DOMAINS_ACTIVE };
     const remote_connect_get_all_domain_stats_ret *ret;
-    remote_nonnull_domain list[2];
+    remote_nonnull_domain list[3];
 
     set_up();
     ret = answer(REMOTE_PROC_CONNECT_GET_ALL_DOMAIN_STATS, &args);
     ck_assert_uint_eq(ret->retStats.retStats_len, 0);
-    list[0] = list[1] = dom;
+    list[0] = list[1] = list[2] = dom;               /* the third is there already */
     memset(list[1].uuid, 0xee, sizeof list[1].uuid); /* has gone */
     args.flags = 0;
     args.doms.doms_val = list;
-    args.doms.doms_len = 2;
+    args.doms.doms_len = 3;
     ret = answer(REMOTE_PROC_CONNECT_GET_ALL_DOMAIN_STATS, &args);
     ck_assert_uint_eq(ret->retStats.retStats_len, 1);
     ck_assert_str_eq(ret->retStats.retStats_val[0].dom.name, "web");
