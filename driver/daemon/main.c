@@ -219,10 +219,7 @@ serve(const KilnDaemonConfig *config, const KilnDaemonPaths *paths, Daemon *daem
         return 1;
     daemon->driver.guests = open_guests(config, paths, daemon, error);
     if (daemon->driver.guests != NULL) {
-        g_autofree char *data = g_path_get_dirname(paths->state);
-        g_autofree char *images = g_build_filename(data, "images", NULL);
-
-        kiln_relay_set_directories(paths->socket_dir, images, daemon->driver.session);
+        kiln_relay_set_directories(paths->socket_dir, paths->images, daemon->driver.session);
         daemon->driver.server = open_server(config, daemon);
         kiln_ops_watch(&daemon->driver);
         if (kiln_daemon_listen(daemon->driver.server, config, directory, daemon->driver.session,
@@ -263,18 +260,19 @@ static gboolean
 claim(const char *path, GError **error)
 {
     g_autofree char *text = g_strdup_printf("%d\n", getpid());
-    int fd = kiln_open(path, O_RDWR | O_CREAT, 0644, error);
+    g_auto(KilnFd) fd = kiln_open(path, O_RDWR | O_CREAT, 0644, error);
+    int failed;
 
     if (fd < 0)
         return FALSE;
-    if (!lock(fd)) {
-        kiln_error_set(error, KILN_ERROR_EXISTS, "another virtkilnd runs: it has '%s'", path);
-        kiln_fd_clear(&fd);
-        return FALSE;
-    }
-    if (ftruncate(fd, 0) != 0 || kiln_write_full(fd, text, strlen(text), 0) != 0)
-        return kiln_error_set(error, KILN_ERROR_SYSTEM, "cannot write '%s'", path);
-    return TRUE; /* it stays open */
+    if (!lock(fd))
+        return kiln_error_set(error, KILN_ERROR_EXISTS, "another virtkilnd runs: it has '%s'",
+                              path);
+    failed = ftruncate(fd, 0) != 0 ? errno : -kiln_write_full(fd, text, strlen(text), 0);
+    if (failed != 0)
+        return kiln_error_set_errno(error, failed, "cannot write '%s'", path);
+    (void)kiln_fd_steal(&fd); /* it stays open, for the lock */
+    return TRUE;
 }
 
 static gboolean

@@ -28,6 +28,7 @@ kiln_daemon_paths_init(KilnDaemonPaths *paths, gboolean session)
     paths->logs = session ? below(g_get_user_cache_dir(), "kiln/log")
                           : below(KILN_LOCALSTATE_DIR "/log", "kiln");
     paths->state = session ? g_strdup(g_get_user_data_dir()) : g_strdup(KILN_LOCALSTATE_DIR "/lib");
+    paths->images = below(paths->state, "images");
     paths->pid_file = session ? below(runtime, "virtkilnd.pid")
                               : g_build_filename(runtime, "virtkilnd.pid", NULL);
 }
@@ -42,6 +43,7 @@ kiln_daemon_paths_clear(KilnDaemonPaths *paths)
     g_free(paths->runtime);
     g_free(paths->logs);
     g_free(paths->state);
+    g_free(paths->images);
     g_free(paths->pid_file);
     memset(paths, 0, sizeof *paths);
 }

@@ -14,6 +14,7 @@ typedef struct {
     char *runtime;     /* sockets of guests, and what runs */
     char *logs;
     char *state; /* TPMs and the like: what XDG_DATA_HOME is for guests */
+    char *images; /* libvirt's folder of images, a pool where no storage driver runs */
     char *pid_file;
 } KilnDaemonPaths;
 

@@ -176,11 +176,16 @@ kiln_daemon_listen(KilnServer *server, const KilnDaemonConfig *config, const cha
 void
 kiln_daemon_notify(const char *state)
 {
-    const char *path = g_getenv("NOTIFY_SOCKET");
+    static char *path; /* (owned) (nullable): taken from the environment, which guests inherit */
+    static gboolean taken;
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     g_auto(KilnFd) fd = -1;
     gsize length;
 
+    if (!taken)
+        path = g_strdup(g_getenv("NOTIFY_SOCKET"));
+    taken = TRUE;
+    g_unsetenv("NOTIFY_SOCKET");
     if (path == NULL || (path[0] != '/' && path[0] != '@'))
         return;
     length = strlen(path);

@@ -2,6 +2,7 @@
 #include "tests/lib/kiln-test.h"
 
 #include "daemon/config.h"
+#include "daemon/paths.h"
 
 static KilnDaemonConfig config;
 
@@ -101,6 +102,22 @@ START_TEST(a_file_may_be_missing_unless_it_was_asked_for)
 }
 END_TEST
 
+/* Where libvirt's own daemons have them, so that its tools find the same. */
+START_TEST(folders_are_libvirts)
+{
+    g_auto(KilnDaemonPaths) host = { 0 };
+    g_auto(KilnDaemonPaths) session = { 0 };
+    g_autofree char *images = g_build_filename(g_get_user_data_dir(), "libvirt", "images", NULL);
+
+    kiln_daemon_paths_init(&host, FALSE);
+    kiln_daemon_paths_init(&session, TRUE);
+    ck_assert_str_eq(host.socket_dir, "/run/libvirt");
+    ck_assert(g_str_has_suffix(host.images, "/lib/libvirt/images"));
+    ck_assert(g_str_has_suffix(host.definitions, "/libvirt/kiln"));
+    ck_assert_str_eq(session.images, images);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -111,6 +128,7 @@ make_suite(void)
     tcase_add_test(tcase, every_key_is_read);
     tcase_add_test(tcase, faults_name_file_and_line);
     tcase_add_test(tcase, a_file_may_be_missing_unless_it_was_asked_for);
+    tcase_add_test(tcase, folders_are_libvirts);
     return suite;
 }
 
