@@ -51,7 +51,9 @@ libkiln_device_a_SOURCES += \
 
 # Disks.
 libkiln_device_a_SOURCES += \
+	%D%/disk-statistics.h \
 	%D%/io-error.h \
+	%D%/scsi.h \
 	%D%/vhost-user-blk.c %D%/vhost-user-blk.h \
 	%D%/virtio-blk.c %D%/virtio-blk.h \
 	%D%/virtio-blk-request.c %D%/virtio-blk-request.h

@@ -68,15 +68,6 @@ request_release(BlkRequest *request)
     request->queue->free = request;
 }
 
-/* ---- Numbers ---- */
-
-/* There is one writer, so no read-modify-write need be atomic as a whole. */
-static void
-count(uint64_t *counter, uint64_t by)
-{
-    __atomic_store_n(counter, *counter + by, __ATOMIC_RELAXED);
-}
-
 /* ---- The end of a request ---- */
 
 static void submit_segment(BlkRequest *request);
@@ -109,9 +100,9 @@ request_succeed(BlkRequest *request)
 {
     KilnVirtioBlkCounter *counter = request->counter;
 
-    count(&counter->requests, 1);
-    count(&counter->bytes, request->bytes);
-    count(&counter->time_ns, kiln_clock_ns() - request->start_ns);
+    kiln_disk_count(&counter->requests, 1);
+    kiln_disk_count(&counter->bytes, request->bytes);
+    kiln_disk_count(&counter->time_ns, kiln_clock_ns() - request->start_ns);
     request_complete(request, VIRTIO_BLK_S_OK);
 }
 
@@ -135,7 +126,7 @@ request_fail(BlkRequest *request, int error)
     KilnIoErrorPolicy policy = is_read ? blk->read_policy : blk->write_policy;
     KilnIoErrorPolicy action = kiln_io_error_action(policy, error);
 
-    count(&request->counter->errors, 1);
+    kiln_disk_count(&request->counter->errors, 1);
     if (blk->io_error != NULL)
         blk->io_error(blk->opaque, is_read, error, action);
     if (action == KILN_IO_ERROR_STOP)

@@ -326,24 +326,12 @@ kiln_virtio_blk_resized(KilnVirtioDevice *device)
 
 /* ---- Statistics ---- */
 
-static void
-read_counter(KilnVirtioBlkCounter *to, const KilnVirtioBlkCounter *from)
-{
-    to->requests = __atomic_load_n(&from->requests, __ATOMIC_RELAXED);
-    to->bytes = __atomic_load_n(&from->bytes, __ATOMIC_RELAXED);
-    to->time_ns = __atomic_load_n(&from->time_ns, __ATOMIC_RELAXED);
-    to->errors = __atomic_load_n(&from->errors, __ATOMIC_RELAXED);
-}
-
 void
 kiln_virtio_blk_statistics(KilnVirtioDevice *device, KilnVirtioBlkStatistics *statistics)
 {
     VirtioBlk *blk = (VirtioBlk *)device;
 
-    read_counter(&statistics->read, &blk->statistics.read);
-    read_counter(&statistics->write, &blk->statistics.write);
-    read_counter(&statistics->flush, &blk->statistics.flush);
-    read_counter(&statistics->discard, &blk->statistics.discard);
+    kiln_disk_statistics_read(statistics, &blk->statistics);
 }
 
 KilnBlock *

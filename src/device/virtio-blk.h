@@ -12,6 +12,7 @@
 #define KILN_DEVICE_VIRTIO_BLK_H
 
 #include "block/block.h"
+#include "device/disk-statistics.h"
 #include "device/io-error.h"
 #include "loop/uring.h"
 #include "virtio/device.h"
@@ -56,27 +57,8 @@ typedef struct {
     void *opaque;
 } KilnVirtioBlkOptions;
 
-/**
- * KilnVirtioBlkCounter:
- * @requests: done without an error
- * @bytes: of those
- * @time_ns: from pop to push, of those
- * @errors: that failed on the host
- */
-typedef struct {
-    uint64_t requests;
-    uint64_t bytes;
-    uint64_t time_ns;
-    uint64_t errors;
-} KilnVirtioBlkCounter;
-
-/* @discard counts write zeroes too. */
-typedef struct {
-    KilnVirtioBlkCounter read;
-    KilnVirtioBlkCounter write;
-    KilnVirtioBlkCounter flush;
-    KilnVirtioBlkCounter discard;
-} KilnVirtioBlkStatistics;
+typedef KilnDiskCounter KilnVirtioBlkCounter;
+typedef KilnDiskStatistics KilnVirtioBlkStatistics;
 
 /**
  * kiln_virtio_blk_new:
