@@ -15,6 +15,7 @@ libkiln_guest_a_SOURCES = \
 	%D%/jobs.c \
 	%D%/list.c %D%/list.h \
 	%D%/list-check.c %D%/list-check.h \
+	%D%/live-check.c %D%/live-check.h \
 	%D%/news.c \
 	%D%/probe.c %D%/probe.h \
 	%D%/proxy.c %D%/proxy.h \

@@ -6,6 +6,7 @@
 #include "base/statistics.h"
 #include "guest/guest-private.h"
 #include "guest/hear.h"
+#include "guest/live-check.h"
 #include "guest/proxy.h"
 
 #include <string.h>
@@ -29,6 +30,7 @@ take_live(KilnTalk *talk, const char *text)
     KilnRun *run = talk->run;
     g_autoptr(KilnFaults) faults = kiln_faults_new();
     g_autoptr(KilnDomain) domain = kiln_domain_parse(text, strlen(text), faults);
+    g_autoptr(GError) error = NULL;
     guint8 uuid[KILN_UUID_BYTES];
 
     if (domain == NULL || domain->uuid == NULL ||
@@ -37,6 +39,12 @@ take_live(KilnTalk *talk, const char *text)
         strcmp(domain->name, run->guest->name) != 0) {
         kiln_log(KILN_LOG_WARNING, "the process of '%s' gave a definition that is not its own",
                  run->guest->name);
+        return;
+    }
+    if (!kiln_live_check(run->live, domain, run->guest->list->runtime_dir, &error)) {
+        kiln_log(KILN_LOG_WARNING,
+                 "the process of '%s' gave a definition with %s, which it was not started with",
+                 run->guest->name, error->message);
         return;
     }
     domain->id = (KilnInt){ TRUE, run->id };

@@ -1,6 +1,7 @@
 # Unit tests of the room guest, with a process in the place of kiln.
 driver_guest_tests = tests/driver/guest-store-test tests/driver/guest-life-test \
-	tests/driver/guest-talk-test tests/driver/guest-adopt-test
+	tests/driver/guest-talk-test tests/driver/guest-adopt-test \
+	tests/driver/guest-live-check-test
 check_PROGRAMS += $(driver_guest_tests) tests/driver/fake-kiln
 TESTS += $(driver_guest_tests)
 guest_fixture = tests/driver/guest-fixture.c tests/driver/guest-fixture.h
@@ -23,3 +24,6 @@ tests_driver_guest_talk_test_LDADD = $(guest_test_libs)
 tests_driver_guest_adopt_test_SOURCES = tests/driver/guest-adopt-test.c $(guest_fixture)
 tests_driver_guest_adopt_test_CFLAGS = $(guest_test_cflags)
 tests_driver_guest_adopt_test_LDADD = $(guest_test_libs)
+tests_driver_guest_live_check_test_SOURCES = tests/driver/guest-live-check-test.c
+tests_driver_guest_live_check_test_CFLAGS = $(guest_test_cflags)
+tests_driver_guest_live_check_test_LDADD = $(guest_test_libs)
