@@ -10,6 +10,7 @@ tests_device_virtio_net_vhost_test_SOURCES = tests/device/virtio-net-vhost-test.
 
 device_tests = tests/device/chipset-test \
 	tests/device/clock-test \
+	tests/device/fw-cfg-test \
 	tests/device/i6300esb-test \
 	tests/device/ich9-pm-test \
 	tests/device/legacy-ports-test \
@@ -24,6 +25,7 @@ check_PROGRAMS += $(device_tests)
 TESTS += $(device_tests)
 tests_device_chipset_test_SOURCES = tests/device/chipset-test.c
 tests_device_clock_test_SOURCES = tests/device/clock-test.c
+tests_device_fw_cfg_test_SOURCES = tests/device/fw-cfg-test.c
 tests_device_i6300esb_test_SOURCES = tests/device/i6300esb-test.c
 tests_device_ich9_pm_test_SOURCES = tests/device/ich9-pm-test.c
 tests_device_legacy_ports_test_SOURCES = tests/device/legacy-ports-test.c
