@@ -53,6 +53,7 @@ include tests/block/local.mk
 include tests/net/local.mk
 include tests/device/local.mk
 include tests/chardev/local.mk
+include tests/display/local.mk
 include tests/driver/agent/local.mk
 include tests/driver/relay/local.mk
 include tests/boot/local.mk
