@@ -12,14 +12,14 @@
 /**
  * KilnSlotOps:
  * @add: from now on the @length bytes from guest-physical @address are those at @host, which stays
- *   mapped; all page aligned.  Its number, or -1 if that cannot be: accesses then come to the
- * region
+ *   mapped; all page aligned; if @read_only, writes of the guest still come to the region.  Its
+ *   number, or -1 if that cannot be: accesses then come to the region
  * @remove: takes that back
  *
- * From KilnRegionOps.mapped, so one thread at a time.
+ * Any thread, with locks of devices and of the space held.
  */
 typedef struct {
-    int (*add)(void *opaque, uint64_t address, uint64_t length, void *host);
+    int (*add)(void *opaque, uint64_t address, uint64_t length, void *host, gboolean read_only);
     void (*remove)(void *opaque, int slot);
 } KilnSlotOps;
 

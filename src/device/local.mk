@@ -8,6 +8,8 @@ libkiln_device_a_SOURCES = \
 	%D%/ich9-lpc.c %D%/ich9-lpc.h \
 	%D%/ich9-pm.c %D%/ich9-pm.h \
 	%D%/mch.c %D%/mch.h \
+	%D%/pflash.c %D%/pflash.h \
+	%D%/pflash-store.c %D%/pflash-store.h \
 	%D%/port92.c %D%/port92.h \
 	%D%/pvpanic.c %D%/pvpanic.h \
 	%D%/reset.h \

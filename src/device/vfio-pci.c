@@ -151,7 +151,8 @@ bar_mapped(void *opaque, uint64_t base)
         return;
     for (guint i = 0; i < bar->areas->len; i++) {
         const KilnVfioArea *area = &g_array_index(bar->areas, KilnVfioArea, i);
-        int slot = slots->ops->add(slots->opaque, base + area->offset, area->length, area->host);
+        int slot =
+            slots->ops->add(slots->opaque, base + area->offset, area->length, area->host, FALSE);
 
         if (slot >= 0)
             g_array_append_val(bar->slots, slot);

@@ -12,7 +12,8 @@
 struct KilnVm {
     KilnKvm *kvm;
     KilnFd fd;         /* (owned) */
-    GByteArray *slots; /* (owned) one byte a slot: whether it is in use */
+    KilnMutex slots_lock;
+    GByteArray *slots; /* (slots_lock) (owned) one byte a slot: whether it is in use */
 };
 
 /* #syscalls ioctl */
@@ -117,6 +118,7 @@ kiln_vm_new(KilnKvm *kvm, KilnMemory *memory, const KilnVmOptions *options, GErr
     vm = g_new0(KilnVm, 1);
     vm->kvm = kvm;
     vm->fd = -1;
+    kiln_mutex_init(&vm->slots_lock);
     vm->slots = g_byte_array_new();
     if (!create(vm, error) || !add_ram(vm, memory, error) || !set_own_pages(vm, error) ||
         !create_irqchip(vm, error))
@@ -133,6 +135,7 @@ kiln_vm_free(KilnVm *vm)
         return;
     kiln_fd_clear(&vm->fd);
     g_byte_array_unref(vm->slots);
+    kiln_mutex_clear(&vm->slots_lock);
     g_free(vm);
 }
 
@@ -153,6 +156,7 @@ kiln_vm_add_slot(KilnVm *vm, KilnGpa gpa, uint64_t size, void *host, uint32_t fl
 {
     guint slot = 0;
     struct kvm_userspace_memory_region region;
+    KILN_LOCK_SCOPE(&vm->slots_lock);
 
     while (slot < vm->slots->len && vm->slots->data[slot] != 0)
         slot++;
@@ -180,6 +184,7 @@ gboolean
 kiln_vm_remove_slot(KilnVm *vm, int slot, GError **error)
 {
     struct kvm_userspace_memory_region region = { .slot = (uint32_t)slot };
+    KILN_LOCK_SCOPE(&vm->slots_lock);
 
     g_return_val_if_fail(slot >= 0 && (guint)slot < vm->slots->len, FALSE);
     if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)

@@ -44,7 +44,7 @@ KilnKvm *kiln_vm_kvm(const KilnVm *vm);
  * @host: (transfer none): page aligned; stays mapped while the slot is there
  * @flags: KVM_MEM_READONLY for flash and ROMs, else 0
  *
- * Adds memory that is not guest RAM: flash, ROMs, a device's own memory.  Any one thread.
+ * Adds memory that is not guest RAM: flash, ROMs, a device's own memory.  Any thread.
  *
  * Returns: the slot's number, or -1 with @error set.
  */

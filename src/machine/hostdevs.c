@@ -3,40 +3,10 @@
 #include "machine/devices.h"
 
 #include "base/error.h"
-#include "base/log.h"
-#include "bus/slots.h"
 #include "device/vfio-pci.h"
 #include "machine/functions.h"
 #include "machine/private.h"
-
-/* ---- registers as memory of the guest ----------------------------------------------------------
- */
-
-static int
-add_slot(void *opaque, uint64_t address, uint64_t length, void *host)
-{
-    static KilnRatelimit limit;
-    const KilnMachine *machine = opaque;
-    g_autoptr(GError) error = NULL;
-    int slot = kiln_vm_add_slot(machine->vm, address, length, host, 0, &error);
-
-    if (slot < 0)
-        kiln_log_guest(&limit, "registers of a device of the host: %s", error->message);
-    return slot;
-}
-
-static void
-remove_slot(void *opaque, int slot)
-{
-    static KilnRatelimit limit;
-    const KilnMachine *machine = opaque;
-    g_autoptr(GError) error = NULL;
-
-    if (!kiln_vm_remove_slot(machine->vm, slot, &error))
-        kiln_log_guest(&limit, "registers of a device of the host: %s", error->message);
-}
-
-static const KilnSlotOps slot_ops = { .add = add_slot, .remove = remove_slot };
+#include "machine/slots.h"
 
 /* ---- building ----------------------------------------------------------------------------------
  */
@@ -56,7 +26,7 @@ build_hostdev(KilnMachine *machine, KilnVfioContainer *container, KilnVfioBindin
 {
     KilnVfioPciOptions options = {
         .id = hostdev->info.alias,
-        .slots = { &slot_ops, machine },
+        .slots = kiln_machine_slots(machine),
         .express = kiln_machine_is_express(&hostdev->info),
     };
     g_autofree char *name = name_of(hostdev);

@@ -24,6 +24,7 @@ libkiln_machine_a_SOURCES = \
 	%D%/ram.c \
 	%D%/root-ports.c \
 	%D%/save.c \
+	%D%/slots.c %D%/slots.h \
 	%D%/small.c \
 	%D%/statistics.c %D%/statistics.h %D%/statistics-devices.c \
 	%D%/tables.c %D%/tables.h \

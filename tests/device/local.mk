@@ -14,6 +14,7 @@ device_tests = tests/device/chipset-test \
 	tests/device/i6300esb-test \
 	tests/device/ich9-pm-test \
 	tests/device/legacy-ports-test \
+	tests/device/pflash-test \
 	tests/device/root-port-test \
 	tests/device/rtc-test \
 	tests/device/serial-test \
@@ -29,6 +30,7 @@ tests_device_fw_cfg_test_SOURCES = tests/device/fw-cfg-test.c
 tests_device_i6300esb_test_SOURCES = tests/device/i6300esb-test.c
 tests_device_ich9_pm_test_SOURCES = tests/device/ich9-pm-test.c
 tests_device_legacy_ports_test_SOURCES = tests/device/legacy-ports-test.c
+tests_device_pflash_test_SOURCES = tests/device/pflash-test.c
 tests_device_root_port_test_SOURCES = tests/device/root-port-test.c
 tests_device_rtc_test_SOURCES = tests/device/rtc-test.c
 tests_device_serial_test_SOURCES = tests/device/serial-test.c

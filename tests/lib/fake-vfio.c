@@ -160,11 +160,12 @@ fake_vfio_new(void)
  */
 
 static int
-add_slot(void *opaque, uint64_t address, uint64_t length, void *host)
+add_slot(void *opaque, uint64_t address, uint64_t length, void *host, gboolean read_only)
 {
     FakeVfio *fake = opaque;
 
-    if (address % PAGE != 0 || length % PAGE != 0 || length == 0 || (uintptr_t)host % PAGE != 0)
+    if (address % PAGE != 0 || length % PAGE != 0 || length == 0 || (uintptr_t)host % PAGE != 0 ||
+        read_only)
         g_error("a slot of 0x%" G_GINT64_MODIFIER "x bytes is not whole pages", length);
     for (unsigned i = 0; i < G_N_ELEMENTS(fake->slots) && !fake->no_slots; i++) {
         if (fake->slots[i].length == 0) {
