@@ -129,6 +129,7 @@ static const KilnField domain_fields[] = {
     KILN_FIELD_EMBED(KilnDomain, cputune, "cputune", &kiln_cputune_struct),
     KILN_FIELD_EMBED(KilnDomain, numatune, "numatune", &kiln_numatune_struct),
     KILN_FIELD_STRING(KilnDomain, partition, "resource/partition"),
+    KILN_FIELD_STRING(KilnDomain, appid, "resource/fibrechannel@appid"),
     KILN_FIELD_LIST(KilnDomain, sysinfo, "sysinfo", &kiln_sysinfo_struct),
     KILN_FIELD_EMBED(KilnDomain, os, "os", &kiln_os_struct),
     KILN_FIELD_EMBED(KilnDomain, features, "features", &kiln_features_struct),

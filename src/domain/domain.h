@@ -99,6 +99,7 @@ typedef struct {
     KilnCputune cputune;
     KilnNumatune numatune;
     char *partition;    /* (owned) (nullable) <resource><partition>: cgroup */
+    char *appid;        /* (owned) (nullable) <resource><fibrechannel appid=> */
     GPtrArray *sysinfo; /* (owned) of KilnSysinfo */
     KilnOs os;
     KilnFeatures features;
