@@ -22,3 +22,9 @@ check-driver-kill: all tests/driver/fake-kiln
 	@$(AM_TESTS_ENVIRONMENT) KILN_CONNECTIONS=$${KILN_CONNECTIONS-10000} \
 		$(PYTHON3) $(srcdir)/tests/driver/noise-test.py
 .PHONY: check-driver-kill
+
+# libvirt's own test documents, of its source package, which is fetched the first time: half a minute.
+EXTRA_DIST += tests/driver/corpus-test.py tests/driver/corpus-source
+check-corpus: all tests/driver/fake-kiln
+	@$(AM_TESTS_ENVIRONMENT) $(PYTHON3) $(srcdir)/tests/driver/corpus-test.py
+.PHONY: check-corpus
