@@ -22,9 +22,9 @@ enum {
 typedef enum { ATTACH, DETACH, DETACH_ALIAS, UPDATE } What;
 
 static const char *const refusals[] = {
-    [ATTACH] = "attaching a device to a guest that runs",
-    [DETACH] = "detaching a device of a guest that runs",
-    [DETACH_ALIAS] = "detaching a device of a guest that runs",
+    [ATTACH] = "attaching a device",
+    [DETACH] = "detaching a device",
+    [DETACH_ALIAS] = "detaching a device",
     [UPDATE] = "this change of a device",
 };
 

@@ -579,7 +579,7 @@ START_TEST(devices_of_the_definition)
             "no target device vdb");
     attach.flags = VIR_DOMAIN_AFFECT_LIVE;
     refused(REMOTE_PROC_DOMAIN_ATTACH_DEVICE_FLAGS, &attach, VIR_ERR_OPERATION_UNSUPPORTED,
-            "attaching a device to a guest that runs");
+            "attaching a device of a guest that runs");
     attach.xml = (char *)"<disk";
     refused(REMOTE_PROC_DOMAIN_ATTACH_DEVICE_FLAGS, &attach, VIR_ERR_XML_ERROR, "");
 }
