@@ -66,3 +66,15 @@ libkiln_device_a_SOURCES += \
 libkiln_device_a_SOURCES += \
 	%D%/vfio-capabilities.c %D%/vfio-capabilities.h \
 	%D%/vfio-pci.c %D%/vfio-pci.h
+
+# Display adapters.
+libkiln_device_a_SOURCES += \
+	%D%/bochs.c %D%/bochs.h \
+	%D%/bochs-display.c %D%/bochs-display.h \
+	%D%/dispi.c %D%/dispi.h \
+	%D%/edid.c %D%/edid.h \
+	%D%/vga.c %D%/vga.h \
+	%D%/vga-draw.c %D%/vga-draw.h %D%/vga-mode.c \
+	%D%/vga-registers.c %D%/vga-registers.h \
+	%D%/vga-window.c %D%/vga-window.h \
+	%D%/video-memory.c %D%/video-memory.h

@@ -76,3 +76,9 @@ check_PROGRAMS += $(device_vfio_tests)
 TESTS += $(device_vfio_tests)
 fake_vfio = tests/lib/fake-vfio.c tests/lib/fake-vfio.h
 tests_device_vfio_pci_test_SOURCES = tests/device/vfio-pci-test.c $(fake_vfio)
+
+# Display adapters.
+display_device_tests = tests/device/vga-test
+check_PROGRAMS += $(display_device_tests)
+TESTS += $(display_device_tests)
+tests_device_vga_test_SOURCES = tests/device/vga-test.c

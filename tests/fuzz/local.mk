@@ -153,3 +153,8 @@ tests_fuzz_relay_upstream_fuzz_LDADD = libkiln-relay.a libkiln-rpc.a libkiln-pro
 	libkiln-error.a $(GIO_LIBS) $(TIRPC_LIBS) $(LDADD)
 tests_fuzz_relay_upstream_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/relay-upstream
+
+fuzz_targets += tests/fuzz/vga-fuzz
+tests_fuzz_vga_fuzz_SOURCES = tests/fuzz/vga-fuzz.c $(FUZZ_MAIN)
+tests_fuzz_vga_fuzz_LDFLAGS = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/corpus/vga
