@@ -57,7 +57,9 @@ libkiln_device_a_SOURCES += \
 libkiln_device_a_SOURCES += \
 	%D%/disk-statistics.h \
 	%D%/io-error.h \
-	%D%/scsi.h \
+	%D%/scsi.c %D%/scsi.h %D%/scsi-private.h \
+	%D%/scsi-block.c %D%/scsi-command.c %D%/scsi-inquiry.c \
+	%D%/scsi-mmc.c %D%/scsi-mode.c %D%/scsi-task.c \
 	%D%/vhost-user-blk.c %D%/vhost-user-blk.h \
 	%D%/virtio-blk.c %D%/virtio-blk.h \
 	%D%/virtio-blk-request.c %D%/virtio-blk-request.h

@@ -78,6 +78,11 @@ fuzz_targets += tests/fuzz/nbd-limits-fuzz
 tests_fuzz_nbd_limits_fuzz_SOURCES = tests/fuzz/nbd-limits-fuzz.c $(FUZZ_MAIN)
 tests_fuzz_nbd_limits_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/nbd-limits
+fuzz_targets += tests/fuzz/scsi-fuzz
+tests_fuzz_scsi_fuzz_SOURCES = tests/fuzz/scsi-fuzz.c \
+	tests/lib/memory-block.c tests/lib/memory-block.h $(FUZZ_MAIN)
+tests_fuzz_scsi_fuzz_LDFLAGS = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/corpus/scsi
 fuzz_targets += tests/fuzz/virtio-blk-fuzz
 tests_fuzz_virtio_blk_fuzz_SOURCES = tests/fuzz/virtio-blk-fuzz.c \
 	tests/lib/memory-block.c tests/lib/memory-block.h $(FUZZ_MAIN)
