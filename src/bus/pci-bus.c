@@ -43,6 +43,7 @@ struct KilnPciHost {
     const KilnRegion *reset_port;      /* (nullable): constant while guests run */
     KilnRegion ports;
     KilnRegion ecam;
+    uint64_t ecam_base; /* (atomic): where that was put */
 };
 
 /* The bus @number, which is @parent's own or somewhere behind it. */
@@ -224,6 +225,7 @@ kiln_pci_host_new(const KilnPciHostOptions *options, GError **error)
     host->ports.lock = NULL; /* the functions' locks do */
     kiln_region_init(&host->ecam, &host->device, &ecam_ops, 1);
     host->ecam.name = "ecam";
+    host->ecam_base = KILN_SPACE_UNMAPPED;
     host->ecam.lock = NULL;
     if (!kiln_space_add(host->io, &host->ports, PORT_CONFIG, error))
         return NULL;
@@ -296,10 +298,17 @@ kiln_pci_host_set_ecam(KilnPciHost *host, uint64_t base, uint64_t length)
 {
     if (base == KILN_SPACE_UNMAPPED || length != host->ecam.length)
         kiln_space_remove(host->memory, &host->ecam);
+    __atomic_store_n(&host->ecam_base, base, __ATOMIC_RELAXED);
     if (base == KILN_SPACE_UNMAPPED)
         return;
     host->ecam.length = length;
     (void)kiln_space_place(host->memory, &host->ecam, base);
+}
+
+uint64_t
+kiln_pci_host_ecam(const KilnPciHost *host)
+{
+    return __atomic_load_n(&host->ecam_base, __ATOMIC_RELAXED);
 }
 
 void

@@ -82,6 +82,9 @@ void kiln_pci_host_set_reset_port(KilnPciHost *host, const KilnRegion *region);
  */
 void kiln_pci_host_set_ecam(KilnPciHost *host, uint64_t base, uint64_t length);
 
+/* Where it was put last, KILN_SPACE_UNMAPPED for nowhere.  Any thread, with any lock held. */
+uint64_t kiln_pci_host_ecam(const KilnPciHost *host);
+
 /* Configuration accesses as ECAM does them: @address is bus << 20 | devfn << 12 | offset. */
 uint32_t kiln_pci_host_config_read(KilnPciHost *host, uint32_t address, unsigned size);
 void kiln_pci_host_config_write(KilnPciHost *host, uint32_t address, uint32_t data, unsigned size);

@@ -68,15 +68,15 @@ static const Register registers[] = {
     { GPE0_STS + 4, 4, 0, 0xffffffff, 0 },
     { GPE0_EN, 4, 0xffffffff, 0, 0 },
     { GPE0_EN + 4, 4, 0xffffffff, 0, 0 },
-    { SMI_EN, 4, 0x0207e87f, 0, 0x2 },
-    { 0x34, 4, 0, 0x0f9fffff, 0 }, /* SMI_STS */
-    { 0x38, 2, 0xffff, 0, 0 },     /* ALT_GP_SMI_EN */
-    { 0x3a, 2, 0, 0xffff, 0 },     /* ALT_GP_SMI_STS */
-    { 0x42, 1, 0x02, 0, 0 },       /* GPE_CNTL */
-    { 0x44, 2, 0, 0xffff, 0 },     /* DEVACT_STS */
-    { 0x50, 1, 0x01, 0, 0 },       /* PM2_CNT */
-    { 0x62, 1, 0xff, 0, 0 },       /* TCO_DAT_IN */
-    { 0x63, 1, 0xff, 0, 0 },       /* TCO_DAT_OUT */
+    { SMI_EN, 4, 0x0207e87f, 0, 0x22 }, /* GBL_SMI is not there; APMC_EN: SMM is set up */
+    { 0x34, 4, 0, 0x0f9fffff, 0 },      /* SMI_STS */
+    { 0x38, 2, 0xffff, 0, 0 },          /* ALT_GP_SMI_EN */
+    { 0x3a, 2, 0, 0xffff, 0 },          /* ALT_GP_SMI_STS */
+    { 0x42, 1, 0x02, 0, 0 },            /* GPE_CNTL */
+    { 0x44, 2, 0, 0xffff, 0 },          /* DEVACT_STS */
+    { 0x50, 1, 0x01, 0, 0 },            /* PM2_CNT */
+    { 0x62, 1, 0xff, 0, 0 },            /* TCO_DAT_IN */
+    { 0x63, 1, 0xff, 0, 0 },            /* TCO_DAT_OUT */
     { TCO1_STS, 2, 0, 0x138e, 0 },
     { TCO2_STS, 2, 0, 0x0017, 0 },
     { TCO1_CNT, 2, 0x1b00, 0, 0 },

@@ -7,8 +7,9 @@
  *   button, timer, GPE -> status bit -> (status & enable) and SCI_EN -> SCI
  *   SLP_EN with S5 -> power_off        TCO runs out twice -> reset
  *
- * There is no SMM: SMI_EN is kept, and the only commands that the APM control port understands are
- * those that the FADT offers, KILN_ICH9_ACPI_ENABLE and _DISABLE, which set and clear SCI_EN.
+ * There is no SMM: SMI_EN is kept, and says after reset that SMM is set up (APMC_EN), so that
+ * SeaBIOS leaves it alone, and the only commands that the APM control port understands are those
+ * that the FADT offers, KILN_ICH9_ACPI_ENABLE and _DISABLE, which set and clear SCI_EN.
  */
 #ifndef KILN_DEVICE_ICH9_PM_H
 #define KILN_DEVICE_ICH9_PM_H

@@ -15,9 +15,12 @@ isa_serial_address(const KilnDomain *domain, const KilnXmlNode *node)
     } ports[] = { { "0x3f8", 4 }, { "0x2f8", 3 }, { "0x3e8", 4 }, { "0x2e8", 3 } };
     const char *iobase = kiln_rule_attribute(node, "iobase");
     const char *irq = kiln_rule_attribute(node, "irq");
+    const KilnXmlNode *target = kiln_rule_child(node->parent, "target");
 
     if (iobase == NULL && irq == NULL)
         return NULL;
+    if (target != NULL && g_strcmp0(kiln_rule_attribute(target, "type"), "isa-debug") == 0)
+        return irq != NULL ? "the debug console has no irq" : NULL;
     for (guint i = 0; iobase != NULL && i < G_N_ELEMENTS(ports); i++) {
         if (g_ascii_strcasecmp(iobase, ports[i].iobase) == 0 &&
             (irq == NULL || g_ascii_strtoull(irq, NULL, 0) == ports[i].irq))
@@ -141,12 +144,14 @@ static const KilnDomainRule rules[] = {
     YES("domain/devices/serial/log"),
     YES("domain/devices/serial/log@*"),
     YES("domain/devices/serial/target", .check = serial_port),
-    YES("domain/devices/serial/target@type", .values = "isa-serial",
+    YES("domain/devices/serial/target@type", .values = "isa-serial isa-debug",
         .note = "serial ports on PCI and USB are not available in this version"),
     YES("domain/devices/serial/target@port"),
     YES("domain/devices/serial/target/model"),
-    YES("domain/devices/serial/target/model@name", .values = "isa-serial",
-        .note = "the serial ports are 16550A of ISA"),
+    YES("domain/devices/serial/target/model@name", .values = "isa-serial isa-debugcon",
+        .note =
+            "the serial ports are 16550A of ISA; a debug console is at 0x402 unless its address "
+            "says otherwise"),
     YES("domain/devices/serial/address", .check = isa_serial_address),
     YES("domain/devices/serial/address@type", .values = "isa", .note = "serial ports are on ISA"),
     YES("domain/devices/serial/address@*"),

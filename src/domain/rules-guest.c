@@ -35,11 +35,23 @@ listed_vcpu(const KilnDomain *domain, const KilnXmlNode *node)
 }
 
 static const char *
-has_kernel(const KilnDomain *domain, const KilnXmlNode *node)
+no_kernel(const KilnDomain *domain, const KilnXmlNode *node)
 {
-    return domain->os.kernel == NULL
-               ? "a guest without <kernel> is booted by firmware, which is not available in this "
-                 "version"
+    return domain->os.kernel != NULL
+               ? "a guest with a <kernel> boots that, and runs no firmware in this version"
+               : NULL;
+}
+
+/* The names that OVMF and SeaBIOS give to what is theirs to read are kiln's to fill. */
+static const char *
+fwcfg_entry(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const char *name = kiln_rule_attribute(node, "name");
+
+    if (domain->os.kernel != NULL)
+        return "fw_cfg is for guests that boot by firmware, without <kernel>";
+    return name == NULL || !g_str_has_prefix(name, "opt/")
+               ? "names of fw_cfg files of one's own begin with opt/"
                : NULL;
 }
 
@@ -87,6 +99,7 @@ memory_source(const KilnDomain *domain, const KilnXmlNode *node)
 
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
+#define BY_FIRMWARE   "without effect on a guest that boots its <kernel>"
 #define NEEDS_CGROUPS "cgroups are set up by the daemon, which is not available in this version"
 
 static const KilnDomainRule rules[] = {
@@ -160,13 +173,20 @@ static const KilnDomainRule rules[] = {
     NO("domain/resource", NEEDS_CGROUPS),
 
     /* Boot */
-    YES("domain/os", .check = has_kernel),
-    NO("domain/os@firmware", "firmware is not available in this version; give a <kernel>"),
+    YES("domain/os", .note = "a guest without <kernel> boots by SeaBIOS"),
+    YES("domain/os@firmware", .check = no_kernel, .values = "bios",
+        .note = "UEFI firmware is not available in this version"),
     YES("domain/os/type", .values = "hvm", .note = "guests are fully virtualised"),
     YES("domain/os/type@arch", .values = "x86_64", .note = "only x86_64 guests run"),
     YES("domain/os/type@machine", .values = "q35 pc-q35-*", .note = "the one machine is q35"),
     NO("domain/os/firmware", "firmware is not available in this version; give a <kernel>"),
-    NO("domain/os/loader", "firmware is not available in this version; give a <kernel>"),
+    YES("domain/os/loader", .check = no_kernel, .note = "the image of a BIOS"),
+    YES("domain/os/loader@type", .values = "rom",
+        .note = "UEFI firmware is not available in this version"),
+    KEPT("domain/os/loader@readonly", "an image that is a ROM is never written"),
+    YES("domain/os/loader@secure", .values = "no", .note = "a BIOS has no secure boot"),
+    YES("domain/os/loader@stateless", .values = "yes", .note = "a BIOS keeps nothing"),
+    YES("domain/os/loader@format", .values = "raw", .note = "an image that is a ROM is raw"),
     NO("domain/os/nvram", "firmware is not available in this version; give a <kernel>"),
     YES("domain/os/kernel", .note = "a bzImage, an ELF file with a PVH note, or multiboot 1"),
     YES("domain/os/initrd"),
@@ -174,15 +194,20 @@ static const KilnDomainRule rules[] = {
     NO("domain/os/dtb", "x86 guests have no device tree"),
     NO("domain/os/shim", "a shim needs firmware, which is not available in this version"),
     NO("domain/os/acpi", "further ACPI tables are not available in this version"),
-    KEPT("domain/os/boot/**", "the guest boots its <kernel>"),
-    KEPT("domain/os/bootmenu/**", "the guest boots its <kernel>, so there is no menu"),
-    KEPT("domain/os/bios/**", "the guest boots its <kernel>, so there is no BIOS"),
+    YES("domain/os/boot", .note = BY_FIRMWARE),
+    YES("domain/os/boot@dev"),
+    YES("domain/os/bootmenu", .note = BY_FIRMWARE),
+    YES("domain/os/bootmenu@*"),
+    YES("domain/os/bios", .note = BY_FIRMWARE),
+    YES("domain/os/bios@*"),
     YES("domain/os/smbios"),
     YES("domain/os/smbios@mode", .values = "emulate sysinfo",
         .note = "the host's own SMBIOS tables need root to read"),
     YES("domain/sysinfo"),
-    YES("domain/sysinfo@type", .values = "smbios",
-        .note = "the fw_cfg device is not available in this version"),
+    YES("domain/sysinfo@type", .values = "smbios fwcfg",
+        .note = "there are no tables of other kinds"),
+    YES("domain/sysinfo[type=fwcfg]/entry", .check = fwcfg_entry),
+    YES("domain/sysinfo[type=fwcfg]/entry@*"),
     YES("domain/sysinfo/*"),
     YES("domain/sysinfo/*/entry", .check = sysinfo_uuid),
     YES("domain/sysinfo/*/entry@name"),
@@ -211,7 +236,7 @@ static const KilnDomainRule rules[] = {
     YES("domain/features/ioapic@driver", .values = "kvm", .note = "the I/O APIC is KVM's"),
     YES("domain/features/vmcoreinfo"),
     YES("domain/features/vmcoreinfo@state", .values = "off",
-        .note = "the fw_cfg device is not available in this version"),
+        .note = "notes of a crash for the host's tools are not available in this version"),
     NO("domain/features/hyperv", "Hyper-V enlightenments are not available in this version"),
     NO("domain/features/viridian", "Hyper-V enlightenments are not available in this version"),
     NO("domain/features/pvspinlock", "paravirtual spinlocks are up to KVM"),

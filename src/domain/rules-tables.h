@@ -58,7 +58,8 @@ const KilnXmlNode *kiln_rule_child(const KilnXmlNode *node, const char *name);
         YES(path "/address@type", .values = "pci",                                                 \
             .note = "it is a PCI device, and nothing else"),                                       \
         YES(path "/address@*"), KEPT(path "/alias/**", ALIASES),                                   \
-        KEPT(path "/boot/**", "the guest boots its <kernel>"),                                     \
+        YES(path "/boot", .note = "without effect on a guest that boots its <kernel>"),            \
+        YES(path "/boot@order"), KEPT(path "/boot@loadparm", "belongs to s390"),                   \
         KEPT(path "/rom/**", "a guest that boots its <kernel> runs no option ROMs"),               \
         NO(path "/acpi", "ACPI indexes of devices are not available in this version")
 

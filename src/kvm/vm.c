@@ -96,15 +96,32 @@ create_irqchip(KilnVm *vm, GError **error)
     return TRUE;
 }
 
+/* [@start, @end) of @region, which may be empty. */
 static gboolean
-add_ram(KilnVm *vm, KilnMemory *memory, GError **error)
+add_part(KilnVm *vm, const KilnMemoryRegion *region, KilnGpa start, KilnGpa end, GError **error)
+{
+    return start >= end ||
+           kiln_vm_add_slot(vm, start, end - start, (uint8_t *)region->host + (start - region->gpa),
+                            0, error) >= 0;
+}
+
+/* All RAM but what is in the hole. */
+static gboolean
+add_ram(KilnVm *vm, KilnMemory *memory, const KilnVmOptions *options, GError **error)
 {
     guint n = 0;
     const KilnMemoryRegion *regions = memory != NULL ? kiln_memory_regions(memory, &n) : NULL;
+    KilnGpa hole_end = options->hole + options->hole_size;
 
-    for (guint i = 0; i < n; i++)
-        if (kiln_vm_add_slot(vm, regions[i].gpa, regions[i].size, regions[i].host, 0, error) < 0)
+    for (guint i = 0; i < n; i++) {
+        KilnGpa end = regions[i].gpa + regions[i].size;
+
+        if (!add_part(vm, &regions[i], regions[i].gpa,
+                      options->hole_size > 0 ? MIN(end, options->hole) : end, error) ||
+            (options->hole_size > 0 &&
+             !add_part(vm, &regions[i], MAX(regions[i].gpa, hole_end), end, error)))
             return FALSE;
+    }
     return TRUE;
 }
 
@@ -120,7 +137,7 @@ kiln_vm_new(KilnKvm *kvm, KilnMemory *memory, const KilnVmOptions *options, GErr
     vm->fd = -1;
     kiln_mutex_init(&vm->slots_lock);
     vm->slots = g_byte_array_new();
-    if (!create(vm, error) || !add_ram(vm, memory, error) || !set_own_pages(vm, error) ||
+    if (!create(vm, error) || !add_ram(vm, memory, options, error) || !set_own_pages(vm, error) ||
         !create_irqchip(vm, error))
         return NULL;
     if (options->max_apic_id > 254 && !enable_x2apic(vm, error))

@@ -20,6 +20,8 @@ typedef struct KilnVm KilnVm;
 typedef struct {
     guint n_vcpus;        /* the most that the VM will have; 0 counts as 1 */
     uint32_t max_apic_id; /* the highest APIC id of those */
+    KilnGpa hole;         /* addresses of RAM that the guest does not have there, page aligned */
+    uint64_t hole_size;   /* 0: none */
 } KilnVmOptions;
 
 /**

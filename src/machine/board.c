@@ -66,7 +66,8 @@ add(KilnMachine *machine, KilnDevice *device)
 static gboolean
 build_chipset(KilnMachine *machine, GError **error)
 {
-    KilnMchOptions mch = { .host = machine->pci, .ecam_base = KILN_LAYOUT_ECAM };
+    KilnMchOptions mch = { .host = machine->pci,
+                           .ecam_base = kiln_machine_has_firmware(machine) ? 0 : KILN_LAYOUT_ECAM };
     KilnIch9PmOptions pm = {
         .io = machine->io,
         .clock = machine->clock,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What stands in guest memory when the first vCPU starts, all by direct boot:
+ * What stands in guest memory when the first vCPU starts by direct boot, which needs no firmware
+ * (firmware.c):
  *
  *   PCI functions set up -> tables (ACPI and SMBIOS in 0xe0000-0xfffff, where guests look) ->
  *   kernel, initrd, command line (boot room) -> registers of the first vCPU
@@ -34,6 +35,8 @@ kiln_machine_open_boot(KilnMachine *machine, GError **error)
 {
     const KilnOs *os = &machine->domain->os;
 
+    if (kiln_machine_has_firmware(machine))
+        return kiln_machine_open_firmware(machine, error);
     machine->kernel_fd = kiln_open(os->kernel, O_RDONLY, 0, error);
     if (machine->kernel_fd < 0) {
         g_prefix_error(error, "kernel: ");
@@ -145,6 +148,8 @@ kiln_machine_load_boot(KilnMachine *machine, GError **error)
     KilnBootEntry entry;
     KilnVcpuStart start;
 
+    if (kiln_machine_has_firmware(machine))
+        return kiln_machine_load_firmware(machine, error);
     if (!kiln_machine_setup_pci(machine, error) || !write_acpi(machine, &reserved[1], error) ||
         !write_smbios(machine, error) || !kiln_boot_load(machine->memory, &options, &entry, error))
         return FALSE;

@@ -11,6 +11,7 @@
 #include "domain/domain.h"
 #include "machine/devices.h"
 #include "machine/functions.h"
+#include "memory/layout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -103,6 +104,10 @@ build_vm(KilnMachine *machine, GError **error)
     guint n_vcpus = kiln_machine_n_vcpus(machine);
     KilnVmOptions options = { .n_vcpus = n_vcpus };
 
+    if (kiln_machine_has_firmware(machine)) {
+        options.hole = KILN_LAYOUT_VGA_HOLE;
+        options.hole_size = KILN_LAYOUT_VGA_HOLE_END - KILN_LAYOUT_VGA_HOLE;
+    }
     kiln_machine_choose_topology(machine);
     options.max_apic_id = kiln_topology_apic_id(&machine->topology, n_vcpus - 1);
     machine->vm = kiln_vm_new(machine->kvm, machine->memory, &options, error);
@@ -132,7 +137,8 @@ kiln_machine_new(KilnDomain *domain, const KilnMachineOptions *options, GError *
         !kiln_machine_build_memory(machine, error) || !build_vm(machine, error) ||
         !kiln_machine_build_cpuid(machine, error) || !kiln_machine_build_board(machine, error) ||
         !kiln_machine_build_ports(machine, error) || !kiln_machine_build_devices(machine, error) ||
-        !kiln_machine_build_vcpus(machine, error) || !kiln_machine_load_boot(machine, error))
+        !kiln_machine_build_vcpus(machine, error) || !kiln_machine_build_firmware(machine, error) ||
+        !kiln_machine_load_boot(machine, error))
         return NULL;
     return g_steal_pointer(&machine);
 }
@@ -176,6 +182,7 @@ kiln_machine_free(KilnMachine *machine)
     kiln_cpuid_free(machine->cpuid);
     kiln_vm_free(machine->vm);
     kiln_memory_free(machine->memory);
+    kiln_machine_free_firmware(machine);
     kiln_kvm_free(machine->kvm);
     kiln_fd_clear(&machine->kernel_fd);
     kiln_fd_clear(&machine->initrd_fd);

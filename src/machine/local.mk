@@ -7,6 +7,8 @@ libkiln_machine_a_SOURCES = \
 	%D%/cpu.c \
 	%D%/devices.c %D%/devices.h \
 	%D%/disks.c \
+	%D%/firmware.c \
+	%D%/fw-cfg.c %D%/fw-cfg.h %D%/fw-cfg-boot.c \
 	%D%/functions.c %D%/functions.h \
 	%D%/hostdevs.c \
 	%D%/io.c %D%/io.h \

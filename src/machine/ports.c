@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* <serial> of the definition becomes 16550 ports and their host sides. */
+/* <serial> of the definition becomes 16550 ports, or a debug console, and their host sides. */
 #include "machine/chars.h"
 #include "machine/private.h"
 
 #include "base/error.h"
+#include "device/debugcon.h"
 #include "device/serial.h"
 #include "domain/domain.h"
 
@@ -31,13 +32,23 @@ port_number(const KilnSerial *serial, guint index)
     return serial->port.set ? (guint)serial->port.value : index;
 }
 
+static gboolean
+is_debugcon(const KilnSerial *serial)
+{
+    return serial->target == KILN_SERIAL_TARGET_ISA_DEBUG;
+}
+
 guint
 kiln_machine_com_ports(const KilnMachine *machine)
 {
     guint ports = 0;
 
-    for (guint i = 0; i < machine->domain->serials->len; i++)
-        ports |= 1u << port_number(g_ptr_array_index(machine->domain->serials, i), i);
+    for (guint i = 0; i < machine->domain->serials->len; i++) {
+        const KilnSerial *serial = g_ptr_array_index(machine->domain->serials, i);
+
+        if (!is_debugcon(serial))
+            ports |= 1u << port_number(serial, i);
+    }
     return ports & ((1u << N_COMS) - 1);
 }
 
@@ -59,6 +70,23 @@ record_path(KilnMachine *machine, KilnSerial *serial, guint index, const char *p
     console->source.endpoint.path = g_strdup(path);
     g_free(console->tty);
     console->tty = g_strdup(path);
+}
+
+static gboolean
+build_debugcon(KilnMachine *machine, const KilnSerial *serial, GError **error)
+{
+    const KilnAddress *address = &serial->info.address;
+    KilnDebugconOptions options = { .io = machine->io };
+    KilnDevice *device;
+
+    if (address->type == KILN_ADDRESS_ISA && address->isa.iobase.set)
+        options.port = (uint16_t)address->isa.iobase.value;
+    options.chardev =
+        kiln_machine_open_chardev(machine, serial->info.alias, &serial->source, TRUE, error);
+    if (options.chardev == NULL)
+        return FALSE;
+    device = kiln_debugcon_new(&options, error);
+    return device != NULL && kiln_machine_add_device(machine, device) != NULL;
 }
 
 static gboolean
@@ -93,7 +121,10 @@ kiln_machine_build_ports(KilnMachine *machine, GError **error)
                               "no console: the definition has no <serial> element; add "
                               "<serial type='pty'/> to its <devices>");
     for (guint i = 0; i < serials->len; i++) {
-        if (!build_port(machine, g_ptr_array_index(serials, i), i, error)) {
+        KilnSerial *serial = g_ptr_array_index(serials, i);
+
+        if (is_debugcon(serial) ? !build_debugcon(machine, serial, error)
+                                : !build_port(machine, serial, i, error)) {
             g_prefix_error(error, "serial port %u: ", i);
             return FALSE;
         }

@@ -113,6 +113,7 @@ struct KilnMachine {
     GHashTable *throttles;     /* (owned) <group_name> -> KilnThrottleGroup */
     GPtrArray *virtios;        /* (owned) of KilnVirtioDevice: those that stop and go on */
     GPtrArray *devices;        /* (owned) of KilnDevice: reset and saved in this order */
+    GMappedFile *firmware;     /* (owned) (nullable) its ROM; NULL: direct boot */
     KilnFd kernel_fd;          /* (owned) kept open: each reset loads the kernel again */
     KilnFd initrd_fd;          /* (owned) -1: none */
     KilnCpuTopology topology;
@@ -171,6 +172,16 @@ gboolean kiln_machine_build_memory(KilnMachine *machine, GError **error);
 gboolean kiln_machine_open_boot(KilnMachine *machine, GError **error);
 /* Puts tables and kernel into guest memory and the first vCPU at its entry. */
 gboolean kiln_machine_load_boot(KilnMachine *machine, GError **error);
+
+/* firmware.c: whether firmware runs first, in place of the kernel. */
+gboolean kiln_machine_has_firmware(const KilnMachine *machine);
+/* Opens it. */
+gboolean kiln_machine_open_firmware(KilnMachine *machine, GError **error);
+/* What it finds: its ROM and fw_cfg; after all devices and vCPUs. */
+gboolean kiln_machine_build_firmware(KilnMachine *machine, GError **error);
+/* Puts what it needs into guest memory and the first vCPU at the reset vector. */
+gboolean kiln_machine_load_firmware(KilnMachine *machine, GError **error);
+void kiln_machine_free_firmware(KilnMachine *machine);
 
 /* The line of an ISA interrupt as one more device on it. */
 KilnIrq kiln_machine_isa_irq(KilnMachine *machine, guint irq);

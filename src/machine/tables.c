@@ -101,7 +101,7 @@ kiln_machine_acpi_tables(KilnMachine *machine)
     pci_gsis(&options);
     options.cpus = cpus;
     options.n_cpus = n_vcpus;
-    options.ecam_base = KILN_LAYOUT_ECAM;
+    options.ecam_base = kiln_machine_ecam(machine);
     options.pci_windows = windows;
     options.n_pci_windows = pci_windows(machine, windows);
     options.s5_sleep_type = KILN_ICH9_SLP_TYP_S5;
@@ -133,6 +133,12 @@ uuid_bytes(const char *text, uint8_t uuid[KILN_SMBIOS_UUID_LENGTH])
         uuid[digits / 2] = (uint8_t)(uuid[digits / 2] << BITS_PER_HEX_DIGIT | digit);
         digits++;
     }
+}
+
+void
+kiln_machine_uuid(const KilnMachine *machine, uint8_t uuid[KILN_SMBIOS_UUID_LENGTH])
+{
+    uuid_bytes(machine->domain->uuid, uuid);
 }
 
 /* The <sysinfo type='smbios'> that <smbios mode='sysinfo'/> asks for, or NULL. */

@@ -14,4 +14,7 @@ KilnAcpiTables *kiln_machine_acpi_tables(KilnMachine *machine);
 /* Returns: (transfer full): or NULL with @error set, naming the entry of <sysinfo> at fault. */
 KilnSmbios *kiln_machine_smbios(KilnMachine *machine, GError **error);
 
+/* The domain's UUID, in the order of its text form. */
+void kiln_machine_uuid(const KilnMachine *machine, uint8_t uuid[KILN_SMBIOS_UUID_LENGTH]);
+
 #endif

@@ -1,3 +1,8 @@
+# What needs no KVM.
+check_PROGRAMS += tests/machine/boot-order-test
+TESTS += tests/machine/boot-order-test
+tests_machine_boot_order_test_SOURCES = tests/machine/boot-order-test.c
+
 # The whole program with a guest of a few instructions, on /dev/kvm: `make check-kvm`.
 tests/machine/guest.elf: $(srcdir)/tests/machine/guest.S
 	@$(MKDIR_P) tests/machine
