@@ -5,6 +5,7 @@ libkiln_bus_a_SOURCES = \
 	%D%/slots.h \
 	%D%/irq.c %D%/irq.h \
 	%D%/msi.h \
+	%D%/msi-vector.c %D%/msi-vector.h \
 	%D%/msix.c %D%/msix.h \
 	%D%/pci.c %D%/pci.h \
 	%D%/pci-bus.c %D%/pci-bus.h \

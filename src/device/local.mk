@@ -1,5 +1,12 @@
 noinst_LIBRARIES += libkiln-device.a
 libkiln_device_a_SOURCES = \
+	%D%/ahci.c %D%/ahci.h %D%/ahci-private.h \
+	%D%/ahci-port.c \
+	%D%/ahci-prdt.c \
+	%D%/ata.c %D%/ata.h %D%/ata-private.h \
+	%D%/ata-drive.c %D%/ata-drive.h \
+	%D%/ata-command.c \
+	%D%/ata-identify.c \
 	%D%/clock.c %D%/clock.h \
 	%D%/debugcon.c %D%/debugcon.h \
 	%D%/fw-cfg.c %D%/fw-cfg.h \

@@ -85,3 +85,8 @@ display_device_tests = tests/device/vga-test
 check_PROGRAMS += $(display_device_tests)
 TESTS += $(display_device_tests)
 tests_device_vga_test_SOURCES = tests/device/vga-test.c
+check_PROGRAMS += tests/device/ahci-test
+TESTS += tests/device/ahci-test
+ahci_driver = tests/lib/ahci-driver.c tests/lib/ahci-driver.h \
+	tests/lib/memory-block.c tests/lib/memory-block.h
+tests_device_ahci_test_SOURCES = tests/device/ahci-test.c $(ahci_driver)
