@@ -13,5 +13,5 @@ include driver/daemon/local.mk
 # Lowest room last, as the linker wants it.
 KILN_DRIVER_LIBS = libkiln-ops.a libkiln-caps.a libkiln-relay.a libkiln-agent.a libkiln-guest.a \
 	libkiln-rpc.a libkiln-protocol.a libkiln-error.a libkiln-vm1-glue.a libkiln-control.a \
-	libkiln-kvm.a libkiln-memory.a libkiln-domain.a libkiln-loop.a libkiln-base.a \
+	libkiln-kvm.a libkiln-memory.a libkiln-firmware.a libkiln-domain.a libkiln-loop.a libkiln-base.a \
 	$(GIO_LIBS) $(TIRPC_LIBS) $(JSON_LIBS) $(KILN_LIBS)

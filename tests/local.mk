@@ -63,6 +63,7 @@ include tests/driver/ops.mk
 include tests/control/local.mk
 include tests/schema/local.mk
 include tests/resolve/local.mk
+include tests/firmware/local.mk
 include tests/sandbox/local.mk
 include tests/cli/local.mk
 include tests/driver/devices.mk

@@ -3,7 +3,7 @@ noinst_LIBRARIES += libkiln-daemon.a
 libkiln_daemon_a_CFLAGS = $(AM_DRIVER_CFLAGS)
 # Sockets are where libvirt's clients look, whatever the prefix.
 libkiln_daemon_a_CPPFLAGS = $(AM_CPPFLAGS) -DKILN_SYSCONF_DIR='"$(sysconfdir)"' \
-	-DKILN_RUN_DIR='"/run"' -DKILN_LOCALSTATE_DIR='"$(localstatedir)"' \
+	-DKILN_RUN_DIR='"/run"' \
 	-DKILN_BIN_DIR='"$(bindir)"'
 libkiln_daemon_a_SOURCES = \
 	%D%/config.c %D%/config.h \

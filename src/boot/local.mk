@@ -7,5 +7,6 @@ libkiln_boot_a_SOURCES = \
 	%D%/load.c %D%/load.h \
 	%D%/memory-map.c \
 	%D%/multiboot.c %D%/multiboot.h \
+	%D%/nvram.c %D%/nvram.h \
 	%D%/places.c %D%/places.h \
 	%D%/pvh.c %D%/pvh.h

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/module.h"
+#include "firmware/firmware.h"
 #include "resolve/resolve.h"
 
 #define URI_VARIABLE "KILN_LIBVIRT_URI"
@@ -70,11 +71,24 @@ needs_libvirt(const KilnDomain *domain)
     return FALSE;
 }
 
+static gboolean
+resolve_firmware(KilnDomain *domain, GError **error)
+{
+    const KilnFirmwareModule *firmware;
+
+    if (domain->os.firmware != KILN_FIRMWARE_EFI && domain->os.loader_type != KILN_LOADER_PFLASH)
+        return TRUE;
+    firmware = kiln_module_load(KILN_FIRMWARE_MODULE, KILN_FIRMWARE_SYMBOL, error);
+    return firmware != NULL && firmware->resolve(domain, NULL, error);
+}
+
 gboolean
 kiln_cli_resolve(KilnDomain *domain, GError **error)
 {
     const KilnResolveModule *libvirt;
 
+    if (!resolve_firmware(domain, error))
+        return FALSE;
     if (!needs_libvirt(domain))
         return TRUE;
     libvirt = kiln_module_load(KILN_RESOLVE_MODULE, KILN_RESOLVE_SYMBOL, error);

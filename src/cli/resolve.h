@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a definition leaves to libvirt: its networks and storage volumes. */
+/* What a definition leaves to the host: its firmware; and to libvirt: networks and volumes. */
 #ifndef KILN_CLI_RESOLVE_H
 #define KILN_CLI_RESOLVE_H
 
@@ -9,9 +9,10 @@
  * kiln_cli_resolve:
  * @domain: assigned
  *
- * Says in the live definition which bridge or interface each <interface type='network'> is plugged
- * into, and which file or device each <disk type='volume'> is.  Asks libvirt only if there is one;
- * the environment variable KILN_LIBVIRT_URI names another libvirt than the system's.
+ * Says in the live definition which firmware <os firmware='efi'> is, which bridge or interface each
+ * <interface type='network'> is plugged into, and which file or device each <disk type='volume'>
+ * is.  Asks libvirt only if there is one; the environment variable KILN_LIBVIRT_URI names another
+ * libvirt than the system's.
  *
  * Returns: FALSE with @error set, naming the device.
  */
