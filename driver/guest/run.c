@@ -55,6 +55,7 @@ kiln_run_free(KilnRun *run)
     if (run == NULL)
         return;
     kiln_start_abandon(run->start);
+    kiln_start_abandon(g_steal_pointer(&run->started));
     kiln_talk_free(run->talk);
     kiln_source_free(run->end);
     kiln_fd_clear(&run->pidfd);
@@ -182,6 +183,7 @@ kiln_run_end(KilnRun *run)
     gboolean was_active = run->active;
     gboolean shutdown_told = run->shutdown_told;
 
+    kiln_start_answer(run);
     kiln_run_sweep(guest->list->runtime_dir, guest->name);
     kiln_guest_list_activated(guest, FALSE, run->id);
     kiln_cgroup_end(guest->list->cgroups, run);

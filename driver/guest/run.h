@@ -46,6 +46,7 @@ struct KilnRun {
     gboolean shutdown_told;
     KilnDomain *live;   /* (owned) (nullable) */
     KilnStart *start;   /* (nullable): while it starts */
+    KilnStart *started; /* (nullable): it runs, and who started it is not answered yet */
     KilnTalk *talk;     /* (owned) (nullable) */
     GArray *destroyers; /* (nullable): who waits for the end */
     guint patience;     /* timer of the destruction */
@@ -93,6 +94,9 @@ void kiln_run_sweep(const char *runtime_dir, const char *name);
 /* The process ended: what it wrote and nobody read yet is taken; it may have been ready, and @start
  * is over then. */
 void kiln_start_last_words(KilnStart *start);
+
+/* Answers who started @run, if that is still to be done. */
+void kiln_start_answer(KilnRun *run);
 
 /* The process of a start ended.  @status as of waitpid(2). */
 void kiln_start_ended(KilnStart *start, int status);

@@ -3,9 +3,11 @@
  * Starting a domain, one step of its queue of jobs:
  *
  *   definition -> id -> worker: document, log, process (spawn.h) -> it says that it is ready
- *   -> running: observers are told, the caller is answered -> the conversation begins (talk.h)
+ *   -> running: observers are told -> the conversation begins (talk.h) -> its live definition, for
+ *   a moment -> the caller is answered
  *
- * The caller waits for nothing but these.  A domain that is destroyed in between fails to start.
+ * The caller waits for nothing but these: who asks next finds the names of taps and terminals.  A
+ * domain that is destroyed in between fails to start.
  */
 #include "base/error.h"
 #include "base/log.h"
@@ -25,7 +27,7 @@
 #include <unistd.h>
 
 /* Much memory that is to be there from the beginning takes its time; what never ends is ended. */
-enum { READY_SECONDS = 300, LINE_BYTES = 4096 };
+enum { READY_SECONDS = 300, TOLD_MS = 500, LINE_BYTES = 4096 };
 
 struct KilnStart {
     KilnGuest *guest;
@@ -81,6 +83,32 @@ finish(KilnStart *start, const GError *error)
 
 /* ---- Ready ---- */
 
+void
+kiln_start_answer(KilnRun *run)
+{
+    if (run->started != NULL)
+        finish(g_steal_pointer(&run->started), NULL);
+}
+
+static gboolean
+on_not_told(gpointer data)
+{
+    KilnStart *start = data;
+
+    start->deadline = 0;
+    kiln_start_answer(start->guest->run); /* its own, or it would have been answered at its end */
+    return G_SOURCE_REMOVE;
+}
+
+static void
+answer_when_told(KilnStart *start)
+{
+    if (start->deadline != 0)
+        (void)g_source_remove(start->deadline);
+    start->deadline = g_timeout_add(TOLD_MS, on_not_told, start);
+    start->guest->run->started = start;
+}
+
 static void
 succeed(KilnStart *start)
 {
@@ -96,7 +124,7 @@ succeed(KilnStart *start)
     if (start->paused)
         kiln_guest_tell_lifecycle(guest, VIR_DOMAIN_EVENT_SUSPENDED,
                                   VIR_DOMAIN_EVENT_SUSPENDED_PAUSED);
-    finish(start, NULL);
+    answer_when_told(start);
 }
 
 /* "error N TEXT" */

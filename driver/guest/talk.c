@@ -61,6 +61,7 @@ on_xml(GVariant *answer, GUnixFDList *fds, const GError *error, gpointer data)
 
     if (answer == NULL || !g_variant_is_of_type(answer, G_VARIANT_TYPE("(s)"))) {
         talk->xml_asked = FALSE;
+        kiln_start_answer(talk->run);
         return;
     }
     g_variant_get(answer, "(&s)", &text);
@@ -68,6 +69,7 @@ on_xml(GVariant *answer, GUnixFDList *fds, const GError *error, gpointer data)
     talk->xml_asked = FALSE;
     if (talk->xml_wanted)
         ask_xml(talk);
+    kiln_start_answer(talk->run);
 }
 
 static void

@@ -8,6 +8,8 @@
  *   <title>stubborn</title>  does not end by SIGTERM
  *   <title>forever</title>   is never ready
  *   <title>silent</title>    nobody is answered on its socket
+ *   <title>telling</title>   is "told" in the live document
+ *   <title>brief</title>     ends when it is asked for that
  *
  * And by the method Play: "panic", "io-error", "watchdog", "memory", "reboot", "pause", "xml",
  * "poweroff", "crash", "abort".
@@ -156,8 +158,15 @@ on_call(GDBusConnection *bus, const char *sender, const char *path, const char *
         const char *method, GVariant *arguments, GDBusMethodInvocation *call, gpointer data)
 {
     if (g_str_equal(method, "GetXml")) {
-        g_autofree char *text = kiln_domain_format(domain, KILN_FORMAT_SECURE);
+        g_autofree char *text = NULL;
 
+        if (g_str_equal(title, "brief"))
+            finish(0);
+        if (g_str_equal(title, "telling")) {
+            g_free(domain->title);
+            domain->title = g_strdup("told");
+        }
+        text = kiln_domain_format(domain, KILN_FORMAT_SECURE);
         g_dbus_method_invocation_return_value(call, g_variant_new("(s)", text));
     } else if (g_str_equal(method, "OpenStatistics")) {
         answer_statistics(call);
@@ -274,7 +283,7 @@ main(int argc, char **argv)
         return 3;
     }
     kiln_domain_assign(domain, faults);
-    title = domain->title != NULL ? domain->title : "";
+    title = g_strdup(domain->title != NULL ? domain->title : "");
     listener = claim();
     if (listener < 0 || g_str_equal(title, "fail")) {
         fprintf(stderr, "it failed\n");

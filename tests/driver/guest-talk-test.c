@@ -71,6 +71,26 @@ START_TEST(events)
 }
 END_TEST
 
+START_TEST(who_started_it_finds_what_it_tells_of_itself)
+{
+    KilnGuest *telling = fixture_create(&f, "telling", 2, "telling");
+
+    ck_assert_ptr_nonnull(telling);
+    ck_assert_str_eq(kiln_guest_live(telling)->title, "told");
+}
+END_TEST
+
+/* Who does not talk is started all the same; the end of the process answers too. */
+START_TEST(one_that_tells_nothing_is_started)
+{
+    ck_assert_ptr_nonnull(fixture_create(&f, "silent", 2, "silent"));
+    kiln_guest_list_create(f.list, fixture_domain("brief", 3, "brief"), 0, fixture_made, &f);
+    fixture_wait(&f);
+    ck_assert_ptr_null(f.error);
+    fixture_until(fixture_told(&f, "brief 5/"));
+}
+END_TEST
+
 START_TEST(the_live_definition)
 {
     const KilnDomain *live = kiln_guest_live(web);
@@ -191,6 +211,8 @@ talk_suite(void)
     tcase_add_checked_fixture(test_case, set_up, tear_down);
     tcase_add_test(test_case, calls_and_states);
     tcase_add_test(test_case, events);
+    tcase_add_test(test_case, who_started_it_finds_what_it_tells_of_itself);
+    tcase_add_test(test_case, one_that_tells_nothing_is_started);
     tcase_add_test(test_case, the_live_definition);
     tcase_add_test(test_case, what_changes_often_is_asked_for_now_and_then);
     tcase_add_test(test_case, a_stopped_process_delays_its_own_calls);
