@@ -69,7 +69,9 @@ libkiln_device_a_SOURCES += \
 	%D%/scsi-mmc.c %D%/scsi-mode.c %D%/scsi-task.c \
 	%D%/vhost-user-blk.c %D%/vhost-user-blk.h \
 	%D%/virtio-blk.c %D%/virtio-blk.h \
-	%D%/virtio-blk-request.c %D%/virtio-blk-request.h
+	%D%/virtio-blk-request.c %D%/virtio-blk-request.h \
+	%D%/virtio-scsi.c %D%/virtio-scsi.h %D%/virtio-scsi-private.h \
+	%D%/virtio-scsi-control.c %D%/virtio-scsi-request.c
 
 # Functions of the host.
 libkiln_device_a_SOURCES += \

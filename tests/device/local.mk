@@ -60,12 +60,14 @@ tests_device_virtio_vsock_kernel_test_SOURCES = tests/device/virtio-vsock-kernel
 
 # Disks.
 disk_tests = tests/device/virtio-blk-test \
-	tests/device/scsi-test \
+	tests/device/scsi-test tests/device/virtio-scsi-test \
 	tests/device/vhost-user-blk-test \
 	tests/device/vhost-user-blk-daemon-test
 check_PROGRAMS += $(disk_tests)
 TESTS += $(disk_tests)
 tests_device_virtio_blk_test_SOURCES = tests/device/virtio-blk-test.c \
+	tests/lib/memory-block.c tests/lib/memory-block.h tests/lib/tsan-gio.c
+tests_device_virtio_scsi_test_SOURCES = tests/device/virtio-scsi-test.c \
 	tests/lib/memory-block.c tests/lib/memory-block.h tests/lib/tsan-gio.c
 tests_device_scsi_test_SOURCES = tests/device/scsi-test.c \
 	tests/lib/memory-block.c tests/lib/memory-block.h
