@@ -20,6 +20,7 @@
 
 enum {
     KIB = 1024,
+    NAMES_BYTES = 16 * KIB,
     GROUPS = VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_CPU_TOTAL | VIR_DOMAIN_STATS_BALLOON |
              VIR_DOMAIN_STATS_VCPU | VIR_DOMAIN_STATS_INTERFACE | VIR_DOMAIN_STATS_BLOCK |
              VIR_DOMAIN_STATS_IOTHREAD | VIR_DOMAIN_STATS_VM,
@@ -39,31 +40,40 @@ enum {
 
 /* What a process publishes belongs to a group by how its name begins; what has none here is kiln's
  * own, or is known better without the process (its state, its CPU time). */
+#define GROUP(prefix, group)                                                                       \
+    {                                                                                              \
+        prefix, sizeof(prefix) - 1, group                                                          \
+    }
 static const struct {
     const char *prefix;
+    gsize length;
     unsigned group;
 } groups[] = {
-    { "block.", VIR_DOMAIN_STATS_BLOCK },       { "vcpu.", VIR_DOMAIN_STATS_VCPU },
-    { "net.", VIR_DOMAIN_STATS_INTERFACE },     { "balloon.", VIR_DOMAIN_STATS_BALLOON },
-    { "cpu.", VIR_DOMAIN_STATS_CPU_TOTAL },     { "exits.", VIR_DOMAIN_STATS_VM },
-    { "iothread.", VIR_DOMAIN_STATS_IOTHREAD },
+    GROUP("vcpu.", VIR_DOMAIN_STATS_VCPU),         GROUP("exits.", VIR_DOMAIN_STATS_VM),
+    GROUP("block.", VIR_DOMAIN_STATS_BLOCK),       GROUP("net.", VIR_DOMAIN_STATS_INTERFACE),
+    GROUP("balloon.", VIR_DOMAIN_STATS_BALLOON),   GROUP("cpu.", VIR_DOMAIN_STATS_CPU_TOTAL),
+    GROUP("iothread.", VIR_DOMAIN_STATS_IOTHREAD),
 };
 
 static unsigned
 group_of(const char *name)
 {
     for (guint i = 0; i < G_N_ELEMENTS(groups); i++)
-        if (g_str_has_prefix(name, groups[i].prefix))
+        if (strncmp(name, groups[i].prefix, groups[i].length) == 0)
             return groups[i].group;
     return 0;
 }
 
 /* Whether libvirt has no such name. */
 static gboolean
-is_own(const char *name)
+is_own(const char *name, unsigned group)
 {
-    return strcmp(name, "cpu.time") == 0 || strcmp(name, "balloon.returned") == 0 ||
-           (g_str_has_prefix(name, "block.") && strstr(name, ".discard.") != NULL);
+    switch (group) {
+    case VIR_DOMAIN_STATS_CPU_TOTAL: return strcmp(name, "cpu.time") == 0;
+    case VIR_DOMAIN_STATS_BALLOON: return strcmp(name, "balloon.returned") == 0;
+    case VIR_DOMAIN_STATS_BLOCK: return strstr(name, ".discard.") != NULL;
+    default: return FALSE;
+    }
 }
 
 static void
@@ -90,10 +100,12 @@ static void
 add_exits(KilnParams *params, const KilnStatistic *entry)
 {
     const char *kind = entry->name + strlen("exits.");
-    char name[KILN_STATISTIC_NAME_MAX + 16];
+    char name[KILN_STATISTIC_NAME_MAX + sizeof "vm._exits.sum"];
+    char *end = g_stpcpy(name, "vm.");
 
-    g_snprintf(name, sizeof name, "vm.%s%sexits.sum", strcmp(kind, "total") == 0 ? "" : kind,
-               strcmp(kind, "total") == 0 ? "" : "_");
+    if (strcmp(kind, "total") != 0)
+        end = g_stpcpy(g_stpcpy(end, kind), "_");
+    g_stpcpy(end, "exits.sum");
     add(params, name, entry);
 }
 
@@ -108,7 +120,7 @@ add_published(KilnParams *params, KilnGuest *guest, unsigned wanted)
         const KilnStatistic *entry = &g_array_index(entries, KilnStatistic, i);
         unsigned group = group_of(entry->name);
 
-        if ((group & wanted) == 0 || is_own(entry->name))
+        if ((group & wanted) == 0 || is_own(entry->name, group))
             continue;
         seen |= group;
         if (group == VIR_DOMAIN_STATS_VM)
@@ -193,8 +205,9 @@ fill(KilnParams *params, KilnGuest *guest, unsigned wanted)
 typedef struct {
     unsigned wanted;
     unsigned flags;
-    GArray *records; /* (owned) of remote_domain_stats_record */
-    GArray *params;  /* (owned) of KilnParams: theirs */
+    GArray *records;     /* (owned) of remote_domain_stats_record */
+    GArray *params;      /* (owned) of KilnParams: theirs */
+    GStringChunk *names; /* (owned): of all of them */
 } Collection;
 
 static void
@@ -207,6 +220,7 @@ collect(KilnGuest *guest, gpointer data)
     if (!kiln_ops_is_listed(guest, collection->flags & FILTERS))
         return;
     kiln_params_init(&params);
+    params.names = collection->names;
     fill(&params, guest, collection->wanted);
     kiln_ops_fill_domain(&record.dom, guest);
     record.params.params_val = params.values;
@@ -274,6 +288,7 @@ on_get_all_domain_stats(KilnCall *call, gconstpointer data)
     collection.records = g_array_new(FALSE, FALSE, sizeof(remote_domain_stats_record));
     collection.params = g_array_new(FALSE, FALSE, sizeof(KilnParams));
     g_array_set_clear_func(collection.params, clear_params);
+    collection.names = g_string_chunk_new(NAMES_BYTES);
     if (args->doms.doms_len == 0)
         kiln_guest_list_foreach(guests, collect, &collection);
     else
@@ -281,6 +296,7 @@ on_get_all_domain_stats(KilnCall *call, gconstpointer data)
     answer(call, &collection);
     g_array_unref(collection.records);
     g_array_unref(collection.params);
+    g_string_chunk_free(collection.names);
 }
 
 static const KilnProcedure rows[] = {

@@ -20,7 +20,8 @@ void
 kiln_params_clear(KilnParams *params)
 {
     for (guint i = 0; i < params->n; i++) {
-        g_free(params->values[i].field);
+        if (params->names == NULL)
+            g_free(params->values[i].field);
         if (params->values[i].value.type == VIR_TYPED_PARAM_STRING)
             g_free(params->values[i].value.remote_typed_param_value_u.s);
     }
@@ -39,7 +40,8 @@ add(KilnParams *params, const char *field, int type)
         params->values = g_renew(remote_typed_param, params->values, params->allocated);
     }
     param = &params->values[params->n++];
-    param->field = g_strdup(field);
+    param->field =
+        params->names != NULL ? g_string_chunk_insert(params->names, field) : g_strdup(field);
     param->value.type = type;
     return &param->value;
 }

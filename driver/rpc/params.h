@@ -14,7 +14,9 @@
 typedef struct {
     remote_typed_param *values; /* (owned) */
     guint n;
-    guint allocated; /* private */
+    guint allocated;     /* private */
+    GStringChunk *names; /* (nullable): borrowed: fields' names are put there, for many lists in one
+                          * answer; else each is the list's own */
 } KilnParams;
 
 void kiln_params_init(KilnParams *params);

@@ -23,7 +23,7 @@ enum {
     TEXTS_AT = KILN_STATISTICS_BYTES / 2,
     TEXT_BYTES = KILN_STATISTICS_BYTES - TEXTS_AT,
     READ_TRIES = 8,
-    SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL,
+    SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL,
 };
 
 typedef struct {
@@ -32,7 +32,6 @@ typedef struct {
     uint32_t n_entries;
     uint32_t text_bytes;
     int64_t published_us;
-    _Atomic int64_t looked_us; /* the reader's */
 } Head;
 
 typedef struct {
@@ -71,9 +70,9 @@ entries_of(guint8 *region)
 }
 
 static guint8 *
-map(int fd, GError **error)
+map(int fd, int protection, GError **error)
 {
-    void *region = mmap(NULL, KILN_STATISTICS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *region = mmap(NULL, KILN_STATISTICS_BYTES, protection, MAP_SHARED, fd, 0);
 
     if (region != MAP_FAILED)
         return region;
@@ -89,14 +88,18 @@ kiln_statistics_publisher_new(GError **error)
     KilnStatisticsPublisher *publisher = g_new0(KilnStatisticsPublisher, 1);
 
     publisher->fd = memfd_create("kiln-statistics", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (publisher->fd < 0 || ftruncate(publisher->fd, KILN_STATISTICS_BYTES) != 0 ||
-        fcntl(publisher->fd, F_ADD_SEALS, SEALS) != 0) {
+    if (publisher->fd < 0 || ftruncate(publisher->fd, KILN_STATISTICS_BYTES) != 0) {
         kiln_error_set_errno(error, errno, "cannot make memory for statistics");
         kiln_statistics_publisher_free(publisher);
         return NULL;
     }
-    publisher->region = map(publisher->fd, error);
+    publisher->region = map(publisher->fd, PROT_READ | PROT_WRITE, error);
     if (publisher->region == NULL) {
+        kiln_statistics_publisher_free(publisher);
+        return NULL;
+    }
+    if (fcntl(publisher->fd, F_ADD_SEALS, SEALS) != 0) { /* of others' mappings, not of this one */
+        kiln_error_set_errno(error, errno, "cannot seal memory for statistics");
         kiln_statistics_publisher_free(publisher);
         return NULL;
     }
@@ -119,12 +122,6 @@ int
 kiln_statistics_publisher_fd(const KilnStatisticsPublisher *publisher)
 {
     return publisher->fd;
-}
-
-gint64
-kiln_statistics_publisher_last_look(const KilnStatisticsPublisher *publisher)
-{
-    return atomic_load_explicit(&head_of(publisher->region)->looked_us, memory_order_relaxed);
 }
 
 /* Returns: whether @value is of a kind that can be told, and there is room for it. */
@@ -219,7 +216,7 @@ kiln_statistics_reader_new(int fd, GError **error)
                        KILN_STATISTICS_BYTES);
         return NULL;
     }
-    region = map(fd, error);
+    region = map(fd, PROT_READ, error);
     if (region == NULL)
         return NULL;
     reader = g_new0(KilnStatisticsReader, 1);
@@ -260,8 +257,9 @@ copy(KilnStatisticsReader *reader, Head *copied)
     reader->texts = g_malloc((gsize)copied->text_bytes + 1);
     memcpy(reader->texts, reader->region + TEXTS_AT, copied->text_bytes);
     reader->texts[copied->text_bytes] = '\0';
-    /* Read by writing nothing, since that alone keeps what was read above it before it. */
-    return atomic_fetch_add_explicit(&head->generation, 0, memory_order_acq_rel) == generation;
+    /* The processor keeps reads in their order (Intel SDM vol. 3 §9.2.2); the compiler is told. */
+    __asm__ volatile("" ::: "memory");
+    return atomic_load_explicit(&head->generation, memory_order_acquire) == generation;
 }
 
 /* Adds what holds of one copied entry. */
@@ -299,8 +297,6 @@ kiln_statistics_read(KilnStatisticsReader *reader, const KilnStatistic **entries
     Head head = { 0 };
     gboolean copied = FALSE;
 
-    atomic_store_explicit(&head_of(reader->region)->looked_us, g_get_monotonic_time(),
-                          memory_order_relaxed);
     for (guint i = 0; i < READ_TRIES && !copied; i++)
         copied = copy(reader, &head);
     g_array_set_size(reader->checked, 0);

@@ -7,8 +7,7 @@
  *   reader:    maps it -> copies once -> checks the copy: the publisher may be anybody
  *
  * A generation number before and after tells a reader that it read while it was written (a
- * seqlock). The reader leaves the time of its last look, so that a publisher knows when nobody
- * looks.
+ * seqlock).  Only the publisher writes.
  */
 #ifndef KILN_BASE_STATISTICS_H
 #define KILN_BASE_STATISTICS_H
@@ -46,10 +45,8 @@ typedef struct KilnStatisticsReader KilnStatisticsReader;
 
 KilnStatisticsPublisher *kiln_statistics_publisher_new(GError **error);
 void kiln_statistics_publisher_free(KilnStatisticsPublisher *publisher);
-/* Borrowed: for readers, who map it writable (the time of their look is in it). */
+/* Borrowed: for readers. */
 int kiln_statistics_publisher_fd(const KilnStatisticsPublisher *publisher);
-/* Monotonic time, in µs, at which somebody last looked, as they say. */
-gint64 kiln_statistics_publisher_last_look(const KilnStatisticsPublisher *publisher);
 
 /**
  * kiln_statistics_publish:
