@@ -88,4 +88,6 @@ libkiln_device_a_SOURCES += \
 	%D%/vga-draw.c %D%/vga-draw.h %D%/vga-mode.c \
 	%D%/vga-registers.c %D%/vga-registers.h \
 	%D%/vga-window.c %D%/vga-window.h \
-	%D%/video-memory.c %D%/video-memory.h
+	%D%/video-memory.c %D%/video-memory.h \
+	%D%/virtio-gpu.c %D%/virtio-gpu.h %D%/virtio-gpu-private.h \
+	%D%/virtio-gpu-heads.c %D%/virtio-gpu-resource.c %D%/virtio-gpu-state.c

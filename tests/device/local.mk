@@ -83,7 +83,7 @@ fake_vfio = tests/lib/fake-vfio.c tests/lib/fake-vfio.h
 tests_device_vfio_pci_test_SOURCES = tests/device/vfio-pci-test.c $(fake_vfio)
 
 # Display adapters.
-display_device_tests = tests/device/vga-test
+display_device_tests = tests/device/vga-test tests/device/virtio-gpu-test
 check_PROGRAMS += $(display_device_tests)
 TESTS += $(display_device_tests)
 tests_device_vga_test_SOURCES = tests/device/vga-test.c
@@ -92,3 +92,4 @@ TESTS += tests/device/ahci-test
 ahci_driver = tests/lib/ahci-driver.c tests/lib/ahci-driver.h \
 	tests/lib/memory-block.c tests/lib/memory-block.h
 tests_device_ahci_test_SOURCES = tests/device/ahci-test.c $(ahci_driver)
+tests_device_virtio_gpu_test_SOURCES = tests/device/virtio-gpu-test.c

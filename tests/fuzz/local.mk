@@ -163,3 +163,8 @@ fuzz_targets += tests/fuzz/vga-fuzz
 tests_fuzz_vga_fuzz_SOURCES = tests/fuzz/vga-fuzz.c $(FUZZ_MAIN)
 tests_fuzz_vga_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/vga
+
+fuzz_targets += tests/fuzz/virtio-gpu-fuzz
+tests_fuzz_virtio_gpu_fuzz_SOURCES = tests/fuzz/virtio-gpu-fuzz.c $(FUZZ_MAIN)
+tests_fuzz_virtio_gpu_fuzz_LDFLAGS = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/corpus/virtio-gpu
