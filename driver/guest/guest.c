@@ -89,12 +89,6 @@ kiln_guest_state(const KilnGuest *guest, int *reason)
     return active ? guest->run->state : (int)VIR_DOMAIN_SHUTOFF;
 }
 
-KilnGuestList *
-kiln_guest_list(const KilnGuest *guest)
-{
-    return guest->list;
-}
-
 guint64
 kiln_guest_cpu_time(const KilnGuest *guest)
 {

@@ -44,7 +44,6 @@ gboolean kiln_guest_is_updated(const KilnGuest *guest);
 gboolean kiln_guest_autostart(const KilnGuest *guest);
 /* virDomainState, and the reason that belongs to it (virDomainRunningReason and so on). */
 int kiln_guest_state(const KilnGuest *guest, int *reason);
-KilnGuestList *kiln_guest_list(const KilnGuest *guest);
 /* CPU time of its process, user and system, in ns; 0 if it does not run. */
 guint64 kiln_guest_cpu_time(const KilnGuest *guest);
 

@@ -59,12 +59,26 @@ parse(const KilnDriver *driver, const char *text, GError **error)
 
 /* ---- libvirt's schema ---- */
 
+guint kiln_ops_schema_ms = 30 * 1000;
+
 typedef struct {
     KilnCall *call;
     KilnDomain *domain; /* (owned) */
     unsigned flags;
     KilnOpsParsed parsed;
+    guint deadline; /* 0: it is over, and the process is being killed */
 } Validation;
+
+static gboolean
+on_deadline(gpointer data)
+{
+    GSubprocess *process = data;
+    Validation *validation = g_object_get_data(G_OBJECT(process), "validation");
+
+    validation->deadline = 0;
+    g_subprocess_force_exit(process);
+    return G_SOURCE_REMOVE;
+}
 
 static void
 on_validated(GObject *source, GAsyncResult *result, gpointer data)
@@ -74,8 +88,13 @@ on_validated(GObject *source, GAsyncResult *result, gpointer data)
     g_autofree char *output = NULL;
     g_autoptr(GError) error = NULL;
 
-    if (g_subprocess_communicate_utf8_finish(G_SUBPROCESS(source), result, &output, NULL, &error) &&
-        !g_subprocess_get_successful(G_SUBPROCESS(source)))
+    if (validation->deadline == 0)
+        kiln_vir_error_set(&error, VIR_ERR_OPERATION_TIMEOUT, "kiln validate took too long");
+    else
+        g_source_remove(validation->deadline);
+    if (g_subprocess_communicate_utf8_finish(G_SUBPROCESS(source), result, &output, NULL,
+                                             error == NULL ? &error : NULL) &&
+        error == NULL && !g_subprocess_get_successful(G_SUBPROCESS(source)))
         kiln_vir_error_set(&error, VIR_ERR_XML_INVALID_SCHEMA, "%s",
                            output != NULL ? g_strchomp(output) : "kiln validate ended early");
     validation->parsed(validation->call, error == NULL ? g_steal_pointer(&domain) : NULL,
@@ -92,6 +111,10 @@ hold_against_schema(Validation *validation, const char *program, const char *tex
                          &error, program, "validate", "-", NULL);
 
     if (process != NULL) {
+        validation->deadline =
+            g_timeout_add_full(G_PRIORITY_DEFAULT, kiln_ops_schema_ms, on_deadline,
+                               g_object_ref(process), g_object_unref);
+        g_object_set_data(G_OBJECT(process), "validation", validation);
         g_subprocess_communicate_utf8_async(process, text, NULL, on_validated, validation);
         return;
     }
@@ -114,6 +137,6 @@ kiln_ops_parse(KilnCall *call, const char *text, gboolean schema, unsigned flags
         return;
     }
     validation = g_new(Validation, 1);
-    *validation = (Validation){ call, g_steal_pointer(&domain), flags, parsed };
+    *validation = (Validation){ call, g_steal_pointer(&domain), flags, parsed, 0 };
     hold_against_schema(validation, driver->program, text);
 }

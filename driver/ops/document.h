@@ -19,6 +19,9 @@ gboolean kiln_ops_faults_error(const KilnFaults *faults, GError **error);
 typedef void (*KilnOpsParsed)(KilnCall *call, KilnDomain *domain, unsigned flags,
                               const GError *error);
 
+/* In how many ms that program has to be done with a document; a test has less patience. */
+extern guint kiln_ops_schema_ms;
+
 /**
  * kiln_ops_parse:
  * @text: of the call's arguments

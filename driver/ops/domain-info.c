@@ -3,6 +3,7 @@
 #include "base/statistics.h"
 #include "ops/driver.h"
 #include "ops/tables.h"
+#include "ops/usage.h"
 
 #include <libvirt/libvirt.h>
 #include <string.h>
@@ -40,14 +41,6 @@ current_memory(KilnGuest *guest, const KilnDomain *domain)
     return (domain->memory.current.set ? domain->memory.current : domain->memory.size).value / 1024;
 }
 
-static guint
-vcpu_count(const KilnDomain *domain, gboolean maximum)
-{
-    guint64 count = domain->vcpus.count.set ? domain->vcpus.count.value : 1;
-
-    return (guint)(!maximum && domain->vcpus.current.set ? domain->vcpus.current.value : count);
-}
-
 static void
 on_get_info(KilnCall *call, gconstpointer data)
 {
@@ -65,7 +58,7 @@ on_get_info(KilnCall *call, gconstpointer data)
     ret.state = (unsigned char)kiln_guest_state(guest, NULL);
     ret.maxMem = domain->memory.size.value / 1024;
     ret.memory = current_memory(guest, domain);
-    ret.nrVirtCpu = (unsigned short)vcpu_count(domain, FALSE);
+    ret.nrVirtCpu = (unsigned short)kiln_ops_vcpus(domain);
     ret.cpuTime = kiln_guest_cpu_time(guest);
     kiln_call_reply(call, &ret);
 }
@@ -154,7 +147,7 @@ on_get_max_vcpus(KilnCall *call, gconstpointer data)
     domain = kiln_ops_document(call, guest, FALSE, &owned);
     if (domain == NULL)
         return;
-    ret.num = (int)vcpu_count(domain, TRUE);
+    ret.num = (int)kiln_ops_max_vcpus(domain);
     kiln_call_reply(call, &ret);
 }
 

@@ -146,17 +146,3 @@ kiln_relay_forward_feature(KilnClient *client, KilnPacket *packet)
     else
         kiln_session_call(session_of(client, KILN_RELAY_NETWORK), packet);
 }
-
-gboolean
-kiln_relay_has_scheme(const char *uri)
-{
-    for (guint i = 0; i < KILN_RELAY_N_DRIVERS; i++) {
-        const char *scheme = kiln_relay_driver(i)->scheme;
-        gsize length = strlen(scheme);
-
-        if (g_ascii_strncasecmp(uri, scheme, length) == 0 &&
-            (uri[length] == ':' || uri[length] == '+'))
-            return TRUE;
-    }
-    return FALSE;
-}

@@ -19,14 +19,6 @@ extern const KilnProcedureTable kiln_relay_table;
  */
 void kiln_relay_set_directories(const char *socket_dir, const char *storage_dir, gboolean session);
 
-/**
- * kiln_relay_has_scheme:
- *
- * Returns: whether @uri is that of a secondary driver ("network:///system"), which nobody may open
- *   here: if another daemon's socket leads back to this one, a call must not go round.
- */
-gboolean kiln_relay_has_scheme(const char *uri);
-
 /* The handler of the rows. */
 void kiln_relay_call(KilnClient *client, KilnPacket *packet);
 

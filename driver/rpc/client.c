@@ -153,12 +153,6 @@ kiln_client_uri(const KilnClient *client)
     return client->uri;
 }
 
-gpointer
-kiln_client_driver(const KilnClient *client)
-{
-    return client->driver;
-}
-
 gboolean
 kiln_client_open(KilnClient *client, const char *name, gboolean read_only, GError **error)
 {

@@ -49,8 +49,6 @@ const KilnIdentity *kiln_client_identity(const KilnClient *client);
 /* (nullable): the name in its CONNECT_OPEN, such as "kiln:///system"; "" if that had none; NULL
  * before. */
 const char *kiln_client_uri(const KilnClient *client);
-/* The data of the server: the KilnDriver of ops/driver.h. */
-gpointer kiln_client_driver(const KilnClient *client);
 
 /**
  * kiln_client_on_close:

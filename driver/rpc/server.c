@@ -353,18 +353,3 @@ kiln_server_on_clients(KilnServer *server, void (*changed)(KilnServer *server, g
     server->changed = changed;
     server->changed_data = data;
 }
-
-void
-kiln_server_foreach(KilnServer *server, void (*visit)(KilnClient *client, gpointer data),
-                    gpointer data)
-{
-    GList *next = NULL;
-
-    for (GList *at = server->clients.head; at != NULL; at = next) {
-        KilnClient *client = at->data;
-
-        next = at->next;
-        if (client->opened && !client->broken)
-            visit(client, data);
-    }
-}

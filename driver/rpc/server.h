@@ -59,11 +59,4 @@ guint kiln_server_n_clients(const KilnServer *server);
 void kiln_server_on_clients(KilnServer *server, void (*changed)(KilnServer *server, gpointer data),
                             gpointer data);
 
-/**
- * kiln_server_foreach:
- * Calls @visit for each client that is open.
- */
-void kiln_server_foreach(KilnServer *server, void (*visit)(KilnClient *client, gpointer data),
-                         gpointer data);
-
 #endif

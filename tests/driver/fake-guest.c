@@ -95,12 +95,6 @@ kiln_guest_state(const KilnGuest *guest, int *reason)
     return guest->state;
 }
 
-KilnGuestList *
-kiln_guest_list(const KilnGuest *guest)
-{
-    return guest->list;
-}
-
 guint64
 kiln_guest_cpu_time(const KilnGuest *guest)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* driver/ops: what each call about a domain answers and does, on a fake list and without a socket.
  */
+#include "ops/document.h"
 #include "ops/tables.h"
 #include "tests/driver/fake-call.h"
 #include "tests/driver/fake-guest.h"
@@ -745,6 +746,29 @@ START_TEST(features_as_the_protocol_counts_them)
 }
 END_TEST
 
+/* A program that never ends with a document keeps no caller waiting. */
+START_TEST(a_validation_has_its_time)
+{
+    g_autofree char *dir = kiln_test_dir();
+    g_autofree char *program = g_build_filename(dir, "kiln", NULL);
+    remote_domain_define_xml_flags_args args = { (char *)web, VIR_DOMAIN_DEFINE_VALIDATE };
+    FakeEnd *end;
+
+    set_up();
+    ck_assert(g_file_set_contents_full(program, "#!/bin/sh\nexec sleep 1000\n", -1,
+                                       G_FILE_SET_CONTENTS_NONE, 0700, NULL));
+    driver.program = program;
+    kiln_ops_schema_ms = 50;
+    end = call(REMOTE_PROC_DOMAIN_DEFINE_XML_FLAGS, &args);
+    while (!end->ended)
+        g_main_context_iteration(NULL, TRUE);
+    ck_assert_int_eq(end->code, VIR_ERR_OPERATION_TIMEOUT);
+    ck_assert_str_eq(end->text, "Timed out during operation: kiln validate took too long");
+    ck_assert_ptr_null(guest_named("web"));
+    fake_end_free(end);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -771,6 +795,7 @@ main(void)
     tcase_add_test(about, title_and_description);
     tcase_add_test(about, elements_by_their_namespace);
     tcase_add_test(about, what_runs_is_described_by_its_process);
+    tcase_add_test(about, a_validation_has_its_time);
     tcase_add_test(about, a_new_name);
     tcase_add_test(about, lifecycle_actions);
     tcase_add_test(about, every_news_is_its_event);

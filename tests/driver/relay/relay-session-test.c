@@ -415,15 +415,6 @@ START_TEST(a_client_that_leaves_takes_its_connections_along)
 }
 END_TEST
 
-START_TEST(relayed_schemes_are_not_opened_here)
-{
-    ck_assert(kiln_relay_has_scheme("network:///system"));
-    ck_assert(kiln_relay_has_scheme("Storage+unix:///session"));
-    ck_assert(!kiln_relay_has_scheme("kiln:///system"));
-    ck_assert(!kiln_relay_has_scheme("networks:///system"));
-}
-END_TEST
-
 static Suite *
 relay_suite(void)
 {
@@ -447,7 +438,6 @@ relay_suite(void)
     tcase_add_test(tcase, answers_that_nobody_waits_for_are_dropped);
     tcase_add_test(tcase, a_ping_is_answered);
     tcase_add_test(tcase, a_client_that_leaves_takes_its_connections_along);
-    tcase_add_test(tcase, relayed_schemes_are_not_opened_here);
     return suite;
 }
 
