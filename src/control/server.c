@@ -378,13 +378,16 @@ on_send_keys(KilnDbusVM1 *object, GDBusMethodInvocation *invocation, GVariant *k
 #define LIVE_METHOD(name, parameters, call)                                                        \
     static gboolean on_##name parameters                                                           \
     {                                                                                              \
-        const Server *server = data;                                                               \
+        Server *server = data;                                                                     \
         KilnMachine *machine = server->guest.machine;                                              \
         g_autoptr(GError) error = NULL;                                                            \
                                                                                                    \
         (void)call;                                                                                \
-        if (!failed(invocation, error))                                                            \
-            kiln_dbus_vm1_complete_##name(object, invocation);                                     \
+        if (failed(invocation, error))                                                             \
+            return TRUE;                                                                           \
+        if (server->publishing != 0) /* who asks next finds what was changed */                    \
+            (void)publish_statistics(server);                                                      \
+        kiln_dbus_vm1_complete_##name(object, invocation);                                         \
         return TRUE;                                                                               \
     }
 

@@ -256,6 +256,12 @@ START_TEST(statistics_are_published_in_shared_memory)
         g_main_context_iteration(NULL, TRUE);
         (void)kiln_statistics_read(reader, &entries, &next);
     } while (next == first);
+    first = next;
+    g_variant_unref(answer);
+    answer = call(proxy, "SetLink", g_variant_new("(sb)", "net0", FALSE), NULL, &error);
+    kiln_assert_no_error(error);
+    (void)kiln_statistics_read(reader, &entries, &next);
+    ck_assert_int_gt(next, first); /* with what was changed, before the answer */
     kiln_statistics_reader_free(reader);
 }
 END_TEST

