@@ -3,6 +3,7 @@
 #include "guest/run.h"
 
 #include "base/log.h"
+#include "domain/assign.h"
 #include "guest/cgroup.h"
 #include "guest/guest-private.h"
 #include "guest/talk.h"
@@ -39,12 +40,15 @@ kiln_run_new(KilnGuest *guest, int id, KilnDomain *live)
     return run;
 }
 
-/* The text's tree is for people whose document has a fault. */
+/* The text's tree is for people whose document has a fault; aliases are not taken from a text, but
+ * they are the process's own. */
 void
 kiln_run_set_live(KilnRun *run, KilnDomain *live)
 {
-    if (live != NULL)
+    if (live != NULL) {
         g_clear_pointer(&live->document, kiln_xml_node_free);
+        kiln_assign_aliases(live);
+    }
     kiln_domain_free(run->live);
     run->live = live;
 }

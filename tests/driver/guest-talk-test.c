@@ -99,6 +99,8 @@ START_TEST(the_live_definition)
     play("xml");
     fixture_until(kiln_guest_live(web)->title != NULL &&
                   strcmp(kiln_guest_live(web)->title, "changed") == 0);
+    live = kiln_guest_live(web);
+    ck_assert_str_eq(((KilnMemballoon *)live->memballoons->pdata[0])->info.alias, "balloon0");
     fixture_until(kiln_guest_thread(web, "vcpu.0") == kiln_guest_pid(web));
     ck_assert_int_eq(kiln_guest_thread(web, "emulator"), kiln_guest_pid(web));
     ck_assert_int_eq(kiln_guest_thread(web, "vcpu.1"), 0);
