@@ -3,6 +3,7 @@
 #include "rpc/events.h"
 #include "ops/driver.h"
 #include "ops/lifecycle.h"
+#include "ops/tune.h"
 
 #include <libvirt/libvirt.h>
 
@@ -170,6 +171,18 @@ on_news(KilnGuest *guest, const KilnGuestNews *news, gpointer data)
     kiln_ops_fill_domain(&about, guest);
     if (fill(&message, news, &about, holders))
         kiln_events_emit(driver->server, news->event_id, kiln_guest_uuid(guest), &message);
+}
+
+void
+kiln_ops_tell_tuned(KilnCall *call, const KilnGuest *guest, const KilnParams *params)
+{
+    remote_domain_event_callback_tunable_msg message = {
+        .params = { params->n, params->values },
+    };
+
+    kiln_ops_fill_domain(&message.dom, guest);
+    kiln_events_emit(kiln_ops_driver(call)->server, VIR_DOMAIN_EVENT_ID_TUNABLE,
+                     kiln_guest_uuid(guest), &message);
 }
 
 void

@@ -9,6 +9,7 @@
 #include "ops/driver.h"
 #include "ops/iothread.h"
 #include "ops/tables.h"
+#include "ops/tune.h"
 #include "ops/usage.h"
 #include "rpc/params.h"
 
@@ -188,6 +189,24 @@ pinned(KilnGuest *guest, const GError *error, gpointer data)
     g_free(pinning);
 }
 
+static void
+tell_pinned(KilnCall *call, const KilnGuest *guest, const Pinning *pinning)
+{
+    static const char *const fields[] = {
+        [PIN_VCPU] = VIR_DOMAIN_TUNABLE_CPU_VCPUPIN,
+        [PIN_EMULATOR] = VIR_DOMAIN_TUNABLE_CPU_EMULATORPIN,
+        [PIN_IOTHREAD] = VIR_DOMAIN_TUNABLE_CPU_IOTHREADSPIN,
+    };
+    g_auto(KilnParams) params = { .values = NULL };
+    g_autoptr(GString) field = g_string_new(fields[pinning->kind]);
+    g_autofree char *number = g_strdup_printf("%u", pinning->thread);
+    g_autofree char *cpus = kiln_bitmap_format(pinning->set);
+
+    (void)g_string_replace(field, "%u", number, 1);
+    kiln_params_add_string(&params, field->str, cpus);
+    kiln_ops_tell_tuned(call, guest, &params);
+}
+
 /* FALSE after ending the call. */
 static gboolean
 pin_live(KilnCall *call, KilnGuest *guest, const Pinning *pinning)
@@ -210,7 +229,10 @@ pin_live(KilnCall *call, KilnGuest *guest, const Pinning *pinning)
     else
         g_snprintf(name, sizeof name, pinning->kind == PIN_VCPU ? "vcpu.%u" : "iothread.%u",
                    pinning->thread);
-    return affinity_set(call, guest, name, pinning->set);
+    if (!affinity_set(call, guest, name, pinning->set))
+        return FALSE;
+    tell_pinned(call, guest, pinning);
+    return TRUE;
 }
 
 static void

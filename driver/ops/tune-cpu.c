@@ -233,7 +233,8 @@ set_live(KilnGuest *guest, const remote_typed_param *values, guint n, GError **e
     }
 }
 
-static const KilnTuning tuning = { rules, set_live, set_config, "changing shares of CPU time" };
+static const KilnTuning tuning = { rules, set_live, set_config, "changing shares of CPU time",
+                                   "cputune." };
 
 static void
 on_set_scheduler_parameters(KilnCall *call, gconstpointer data)

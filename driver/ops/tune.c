@@ -31,6 +31,23 @@ edited(KilnGuest *guest, const GError *error, gpointer data)
     g_free(tune);
 }
 
+static void
+tell(KilnCall *call, const KilnGuest *guest, const char *before, const remote_typed_param *values,
+     guint n)
+{
+    g_auto(KilnParams) params = { .values = NULL };
+
+    for (guint i = 0; i < n; i++) {
+        g_autofree char *field = g_strconcat(before, values[i].field, NULL);
+
+        if (values[i].value.type == VIR_TYPED_PARAM_ULLONG)
+            kiln_params_add_ullong(&params, field, values[i].value.remote_typed_param_value_u.ul);
+        else if (values[i].value.type == VIR_TYPED_PARAM_LLONG)
+            kiln_params_add_llong(&params, field, values[i].value.remote_typed_param_value_u.l);
+    }
+    kiln_ops_tell_tuned(call, guest, &params);
+}
+
 void
 kiln_ops_tune(KilnCall *call, const remote_nonnull_domain *dom, unsigned flags,
               const KilnTuning *tuning, const char *device, const remote_typed_param *values,
@@ -58,6 +75,8 @@ kiln_ops_tune(KilnCall *call, const remote_nonnull_domain *dom, unsigned flags,
         kiln_call_fail_error(call, error);
         return;
     }
+    if (live && tuning->tunable != NULL)
+        tell(call, guest, tuning->tunable, values, n);
     if (!config) {
         kiln_call_reply(call, NULL);
         return;

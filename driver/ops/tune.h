@@ -15,6 +15,7 @@
  * @live: (nullable): makes them so of what runs; NULL: can't be done
  * @config: makes them so in a definition
  * @what: for the refusal of what can't be done live
+ * @tunable: (nullable): what goes before their names in the event of a live change
  */
 typedef struct {
     const KilnParamRule *rules;
@@ -22,6 +23,7 @@ typedef struct {
     gboolean (*config)(KilnDomain *domain, const char *device, const remote_typed_param *values,
                        guint n, GError **error);
     const char *what;
+    const char *tunable;
 } KilnTuning;
 
 /**
@@ -34,6 +36,10 @@ typedef struct {
 void kiln_ops_tune(KilnCall *call, const remote_nonnull_domain *dom, unsigned flags,
                    const KilnTuning *tuning, const char *device, const remote_typed_param *values,
                    guint n);
+
+/* VIR_DOMAIN_EVENT_ID_TUNABLE: what of a guest that runs was changed; names are
+ * VIR_DOMAIN_TUNABLE_*. */
+void kiln_ops_tell_tuned(KilnCall *call, const KilnGuest *guest, const KilnParams *params);
 
 /* A number of @field as it was set, if it was. */
 void kiln_ops_take(const remote_typed_param *values, guint n, const char *field, KilnUint *number);

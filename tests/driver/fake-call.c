@@ -323,6 +323,7 @@ static const struct {
     EVENT(DEVICE_REMOVED, callback_device_removed),
     EVENT(DEVICE_ADDED, callback_device_added),
     EVENT(DEVICE_REMOVAL_FAILED, callback_device_removal_failed),
+    EVENT(TUNABLE, callback_tunable),
     EVENT(AGENT_LIFECYCLE, callback_agent_lifecycle),
     EVENT(METADATA_CHANGE, callback_metadata_change),
     EVENT(BLOCK_THRESHOLD, block_threshold),

@@ -365,6 +365,7 @@ START_TEST(pins)
     };
     remote_domain_get_vcpu_pin_info_args get = { .ncpumaps = 2, .maplen = 1 };
     const remote_domain_get_vcpu_pin_info_ret *ret;
+    remote_domain_event_callback_tunable_msg event;
     g_autoptr(KilnDomain) domain = NULL;
     cpu_set_t now;
 
@@ -375,6 +376,10 @@ START_TEST(pins)
     set_up_running();
     get.dom = args.dom = dom;
     answer(REMOTE_PROC_DOMAIN_PIN_VCPU_FLAGS, &args);
+    ck_assert_int_eq(fake_event(&event, sizeof event), VIR_DOMAIN_EVENT_ID_TUNABLE);
+    ck_assert_uint_eq(event.params.params_len, 1);
+    ck_assert_str_eq(event.params.params_val[0].field, "cputune.vcpupin1");
+    ck_assert_str_eq(event.params.params_val[0].value.remote_typed_param_value_u.s, "0");
     ck_assert_int_eq(sched_getaffinity(0, sizeof now, &now), 0);
     ck_assert_int_eq(CPU_COUNT(&now), 1);
     domain = config();
@@ -462,6 +467,7 @@ START_TEST(limits_in_the_cgroup_and_the_definition)
                                                                         VIR_DOMAIN_AFFECT_CONFIG };
     remote_domain_get_scheduler_parameters_flags_args get = { .nparams = 9 };
     const remote_domain_get_scheduler_parameters_flags_ret *ret;
+    remote_domain_event_callback_tunable_msg event;
 
     set_up_running();
     ck_assert(g_file_set_contents(weight, "100\n", -1, NULL));
@@ -475,6 +481,10 @@ START_TEST(limits_in_the_cgroup_and_the_definition)
     answer(REMOTE_PROC_DOMAIN_SET_SCHEDULER_PARAMETERS_FLAGS, &args);
     ck_assert(g_file_get_contents(most, &text, NULL, NULL));
     ck_assert(g_str_has_prefix(text, "50000 100000"));
+    ck_assert_int_eq(fake_event(&event, sizeof event), VIR_DOMAIN_EVENT_ID_TUNABLE);
+    ck_assert_uint_eq(event.params.params_len, 2);
+    ck_assert_uint_eq(number(event.params.params_val, 2, "cputune.cpu_shares"), 200);
+    ck_assert_str_eq(event.params.params_val[1].field, "cputune.global_quota");
     get.flags = VIR_DOMAIN_AFFECT_CONFIG;
     ret = answer(REMOTE_PROC_DOMAIN_GET_SCHEDULER_PARAMETERS_FLAGS, &get);
     ck_assert_uint_eq(ret->params.params_len, 9);
