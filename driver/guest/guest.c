@@ -133,6 +133,12 @@ kiln_guest_live(KilnGuest *guest)
 }
 
 gboolean
+kiln_guest_has_told(const KilnGuest *guest)
+{
+    return !kiln_guest_is_active(guest) || kiln_talk_has_told(guest->run->talk);
+}
+
+gboolean
 kiln_guest_affects(KilnGuest *guest, unsigned flags, gboolean *live, gboolean *config,
                    GError **error)
 {

@@ -18,6 +18,7 @@ struct KilnTalk {
     GVariant *threads;                /* (nullable): a{su} */
     gboolean xml_wanted;              /* it changed while it was asked for */
     gboolean xml_asked;
+    gboolean xml_told;
     gboolean threads_wanted; /* likewise */
     gboolean threads_asked;
 };
@@ -66,6 +67,7 @@ on_xml(GVariant *answer, GUnixFDList *fds, const GError *error, gpointer data)
     }
     g_variant_get(answer, "(&s)", &text);
     take_live(talk, text);
+    talk->xml_told = TRUE;
     talk->xml_asked = FALSE;
     if (talk->xml_wanted)
         ask_xml(talk);
@@ -245,6 +247,12 @@ kiln_talk_statistics(KilnTalk *talk)
     copies = g_array_sized_new(FALSE, FALSE, sizeof *entries, count);
     g_array_append_vals(copies, entries, count);
     return copies;
+}
+
+gboolean
+kiln_talk_has_told(const KilnTalk *talk)
+{
+    return talk->xml_told;
 }
 
 pid_t

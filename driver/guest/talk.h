@@ -17,6 +17,9 @@ void kiln_talk_free(KilnTalk *talk);
 void kiln_talk_call(KilnTalk *talk, const char *method, GVariant *arguments, GUnixFDList *fds,
                     int timeout_ms, KilnGuestAnswer answered, gpointer data);
 
+/* As kiln_guest_has_told(). */
+gboolean kiln_talk_has_told(const KilnTalk *talk);
+
 /* As kiln_guest_statistics(). */
 GArray *kiln_talk_statistics(KilnTalk *talk);
 

@@ -5,6 +5,9 @@
 
 #include <libvirt/libvirt.h>
 
+/* Of who asks for what a process has yet to tell. */
+enum { PATIENCE_MS = 5000 };
+
 static KilnDomainFormatFlags
 format_flags(unsigned flags, gboolean live)
 {
@@ -20,17 +23,46 @@ format_flags(unsigned flags, gboolean live)
 }
 
 static void
+reply(KilnCall *call, KilnGuest *guest, unsigned flags)
+{
+    g_autofree char *xml = NULL;
+    g_autoptr(KilnDomain) owned = NULL;
+    remote_domain_get_xml_desc_ret ret;
+    /* A transient domain has no other definition than what runs. */
+    const KilnDomain *domain = kiln_ops_document(
+        call, guest, (flags & VIR_DOMAIN_XML_INACTIVE) != 0 && kiln_guest_is_persistent(guest),
+        &owned);
+
+    if (domain == NULL)
+        return;
+    xml = kiln_domain_format(domain, format_flags(flags, owned == NULL));
+    ret.xml = xml;
+    kiln_call_reply(call, &ret);
+}
+
+typedef struct {
+    KilnCall *call;
+    unsigned flags;
+} Question;
+
+/* Whatever it answers, if it does: what is known by now is told. */
+static void
+on_told(KilnGuest *guest, GVariant *answer, GUnixFDList *fds, const GError *error, gpointer data)
+{
+    g_autofree Question *question = data;
+
+    reply(question->call, guest, question->flags);
+}
+
+static void
 on_get_xml_desc(KilnCall *call, gconstpointer data)
 {
     /* The CPU that is asked for with UPDATE_CPU is the one that the document says. */
     static const unsigned known = VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE |
                                   VIR_DOMAIN_XML_UPDATE_CPU | VIR_DOMAIN_XML_MIGRATABLE;
     const remote_domain_get_xml_desc_args *args = data;
-    g_autofree char *xml = NULL;
-    g_autoptr(KilnDomain) owned = NULL;
-    remote_domain_get_xml_desc_ret ret;
-    const KilnDomain *domain;
     KilnGuest *guest;
+    Question *question;
 
     if (kiln_client_is_read_only(kiln_call_client(call)) &&
         (args->flags & (VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_MIGRATABLE)) != 0) {
@@ -42,15 +74,13 @@ on_get_xml_desc(KilnCall *call, gconstpointer data)
     guest = kiln_ops_guest(call, &args->dom);
     if (guest == NULL)
         return;
-    /* A transient domain has no other definition than what runs. */
-    domain = kiln_ops_document(
-        call, guest,
-        (args->flags & VIR_DOMAIN_XML_INACTIVE) != 0 && kiln_guest_is_persistent(guest), &owned);
-    if (domain == NULL)
+    if ((args->flags & VIR_DOMAIN_XML_INACTIVE) != 0 || kiln_guest_has_told(guest)) {
+        reply(call, guest, args->flags);
         return;
-    xml = kiln_domain_format(domain, format_flags(args->flags, owned == NULL));
-    ret.xml = xml;
-    kiln_call_reply(call, &ret);
+    }
+    question = g_new(Question, 1);
+    *question = (Question){ call, args->flags };
+    kiln_guest_call(guest, "GetThreads", NULL, NULL, PATIENCE_MS, on_told, question);
 }
 
 static const char native[] = "libvirt's XML is kiln's own format: there is none to convert";

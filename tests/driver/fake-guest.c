@@ -32,6 +32,7 @@ struct KilnGuest {
     KilnDomain *live;   /* (nullable) */
     GArray *statistics; /* (nullable) (owned) of KilnStatistic */
     char *cgroup;       /* (nullable) (owned) */
+    gboolean untold;
 };
 
 KilnGuest *
@@ -143,6 +144,18 @@ void
 fake_guest_set_cgroup(KilnGuest *guest, const char *path)
 {
     guest->cgroup = g_strdup(path);
+}
+
+void
+fake_guest_set_told(KilnGuest *guest, gboolean told)
+{
+    guest->untold = !told;
+}
+
+gboolean
+kiln_guest_has_told(const KilnGuest *guest)
+{
+    return !guest->untold;
 }
 
 const char *

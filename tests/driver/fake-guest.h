@@ -18,6 +18,7 @@ void fake_guest_set_state(KilnGuest *guest, int state, int reason);
 const char *fake_list_arguments(const KilnGuestList *list);
 /* What its process publishes from now on. */
 void fake_guest_publish(KilnGuest *guest, const KilnStatistic *entries, guint n);
+void fake_guest_set_told(KilnGuest *guest, gboolean told);
 void fake_guest_set_cgroup(KilnGuest *guest, const char *path);
 
 #endif

@@ -96,6 +96,7 @@ START_TEST(the_live_definition)
     const KilnDomain *live = kiln_guest_live(web);
 
     ck_assert_int_eq(live->id.value, kiln_guest_id(web));
+    fixture_until(kiln_guest_has_told(web));
     play("xml");
     fixture_until(kiln_guest_live(web)->title != NULL &&
                   strcmp(kiln_guest_live(web)->title, "changed") == 0);

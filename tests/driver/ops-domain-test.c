@@ -445,6 +445,20 @@ START_TEST(the_xml_of_what_runs_has_its_id)
 }
 END_TEST
 
+START_TEST(xml_of_one_that_just_began_is_whole)
+{
+    remote_nonnull_domain about;
+
+    set_up();
+    about = start(web);
+    fake_guest_set_told(kiln_guest_list_by_uuid(driver.guests, (const guint8 *)about.uuid), FALSE);
+    ck_assert_ptr_nonnull(strstr(xml_of(&about, VIR_DOMAIN_XML_INACTIVE), "<name>web"));
+    ck_assert_ptr_null(strstr(fake_keep(fake_list_calls(driver.guests)), "GetThreads"));
+    ck_assert_ptr_nonnull(strstr(xml_of(&about, 0), "<name>web"));
+    ck_assert_ptr_nonnull(strstr(fake_keep(fake_list_calls(driver.guests)), "GetThreads"));
+}
+END_TEST
+
 START_TEST(secure_xml_is_not_for_readers)
 {
     remote_domain_get_xml_desc_args args = { .flags = VIR_DOMAIN_XML_SECURE };
@@ -792,6 +806,7 @@ main(void)
     tcase_add_test(about, what_is_empty_is_an_answer);
     tcase_add_test(about, the_xml_of_what_runs_has_its_id);
     tcase_add_test(about, secure_xml_is_not_for_readers);
+    tcase_add_test(about, xml_of_one_that_just_began_is_whole);
     tcase_add_test(about, title_and_description);
     tcase_add_test(about, elements_by_their_namespace);
     tcase_add_test(about, what_runs_is_described_by_its_process);
