@@ -1,0 +1,711 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The VNC server, on a surface with a pattern, seen by a client of the tests' own. */
+#include "display/vnc.h"
+
+#include "tests/display/vnc-client.h"
+#include "tests/lib/kiln-test.h"
+
+#include <linux/input-event-codes.h>
+#include <netinet/in.h>
+#include <rfb/rfb.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { WIDTH = 200, HEIGHT = 100 };
+
+static const KilnVncModule *vnc_module = &kiln_vnc_module;
+static KilnSurface *surface;
+static KilnInputs *inputs;
+static KilnInputSink *keyboard;
+static GString *typed;  /* what the guest's devices got */
+static GString *events; /* who came and went */
+static char power;
+static KilnSurfaceHint hinted;
+static uint32_t *pixels;
+static KilnVncOptions options;
+static KilnVnc *vnc;
+
+/* ---- the guest ---- */
+
+static void
+on_hint(void *device, const KilnSurfaceHint *hint)
+{
+    (void)device;
+    hinted = *hint;
+}
+
+static const KilnSurfaceDevice surface_ops = { .hint = on_hint };
+
+static void
+on_key(void *device, uint16_t code, gboolean down)
+{
+    (void)device;
+    g_string_append_printf(typed, "k%u%c ", code, down ? '+' : '-');
+}
+
+static void
+on_button(void *device, uint16_t code, gboolean down)
+{
+    (void)device;
+    g_string_append_printf(typed, "b%x%c ", code, down ? '+' : '-');
+}
+
+static void
+on_wheel(void *device, int vertical, int horizontal)
+{
+    (void)device;
+    g_string_append_printf(typed, "w%d,%d ", vertical, horizontal);
+}
+
+static void
+on_move_to(void *device, uint32_t x, uint32_t y)
+{
+    (void)device;
+    g_string_append_printf(typed, "a%u,%u ", x, y);
+}
+
+static void
+on_move_by(void *device, int dx, int dy)
+{
+    (void)device;
+    g_string_append_printf(typed, "r%d,%d ", dx, dy);
+}
+
+static const KilnInputSinkOps sink_ops = {
+    .key = on_key,
+    .button = on_button,
+    .wheel = on_wheel,
+    .move_to = on_move_to,
+    .move_by = on_move_by,
+};
+
+static uint32_t
+pattern(guint x, guint y)
+{
+    return x << 16 | y << 8 | ((x ^ y) & 0xff);
+}
+
+static void
+on_event(void *data, KilnVncEvent event, const KilnVncPeer *peer)
+{
+    static const char *const names[] = { "connected", "initialized", "disconnected" };
+
+    (void)data;
+    g_string_append_printf(events, "%s %s %s; ", names[event], peer->family, peer->scheme);
+}
+
+static void
+on_power(void *data, char what)
+{
+    (void)data;
+    power = what;
+}
+
+static void
+set_up(void)
+{
+    typed = g_string_new(NULL);
+    events = g_string_new(NULL);
+    inputs = kiln_inputs_new();
+    keyboard = kiln_inputs_add(inputs, KILN_INPUT_KEYS, KILN_INPUT_RANK_VIRTIO, &sink_ops, NULL);
+    surface = kiln_surface_new("video0", 0, &surface_ops, NULL);
+    pixels = kiln_surface_resize(surface, WIDTH, HEIGHT);
+    for (guint y = 0; y < HEIGHT; y++) {
+        for (guint x = 0; x < WIDTH; x++)
+            pixels[y * WIDTH + x] = pattern(x, y);
+    }
+    options = (KilnVncOptions){
+        .name = "guest",
+        .surface = surface,
+        .inputs = inputs,
+        .event = on_event,
+        .power = on_power,
+    };
+}
+
+static void
+tear_down(void)
+{
+    vnc_module->close(vnc);
+    kiln_surface_free(surface);
+    kiln_inputs_free(inputs);
+    g_string_free(typed, TRUE);
+    g_string_free(events, TRUE);
+}
+
+/* ---- helpers ---- */
+
+static void
+open_vnc(void)
+{
+    g_autoptr(GError) error = NULL;
+
+    vnc = vnc_module->open(&options, &error);
+    kiln_assert_no_error(error);
+}
+
+static void
+join(VncClient *client)
+{
+    int server;
+
+    if (vnc == NULL)
+        open_vnc();
+    vnc_client_init(client, &server);
+    vnc_module->add_client(vnc, server, FALSE);
+}
+
+static void
+join_in(VncClient *client)
+{
+    guint width, height;
+
+    join(client);
+    vnc_login(client, TRUE, &width, &height);
+    ck_assert_uint_eq(width, WIDTH);
+    ck_assert_uint_eq(height, HEIGHT);
+}
+
+/* Reads a raw rectangle and compares it with the surface. */
+static void
+expect_raw(VncClient *client, const VncRect *rect)
+{
+    g_autofree uint32_t *data = g_malloc(rect->width * rect->height * 4);
+
+    ck_assert_int_eq(rect->encoding, rfbEncodingRaw);
+    ck_assert(vnc_receive(client, data, rect->width * rect->height * 4));
+    for (guint y = 0; y < rect->height; y++) {
+        for (guint x = 0; x < rect->width; x++)
+            ck_assert_uint_eq(data[y * rect->width + x] & 0xffffff,
+                              pixels[(rect->y + y) * WIDTH + rect->x + x] & 0xffffff);
+    }
+}
+
+static void
+first_picture(VncClient *client)
+{
+    guint n;
+
+    vnc_request(client, FALSE, WIDTH, HEIGHT);
+    n = vnc_update(client);
+    for (guint i = 0; i < n; i++) {
+        VncRect rect = vnc_rect(client);
+
+        expect_raw(client, &rect);
+    }
+}
+
+static void
+send_key(VncClient *client, uint32_t keysym, gboolean down)
+{
+    const uint8_t message[] = { 4,
+                                down ? 1 : 0,
+                                0,
+                                0,
+                                (uint8_t)(keysym >> 24),
+                                (uint8_t)(keysym >> 16),
+                                (uint8_t)(keysym >> 8),
+                                (uint8_t)keysym };
+
+    vnc_send(client, message, sizeof message);
+}
+
+static void
+send_pointer(VncClient *client, uint8_t buttons, guint x, guint y)
+{
+    const uint8_t message[] = { 5,          buttons,           (uint8_t)(x >> 8),
+                                (uint8_t)x, (uint8_t)(y >> 8), (uint8_t)y };
+
+    vnc_send(client, message, sizeof message);
+}
+
+/* ---- pictures ---- */
+
+START_TEST(a_picture_arrives_and_then_what_changes)
+{
+    VncClient client;
+    VncRect rect;
+
+    join_in(&client);
+    first_picture(&client);
+    vnc_request(&client, TRUE, WIDTH, HEIGHT);
+    pixels[50 * WIDTH + 70] = 0x123456;
+    kiln_surface_update(surface, 0, 0, WIDTH, HEIGHT); /* the device does not know better */
+    ck_assert_uint_eq(vnc_update(&client), 1);
+    rect = vnc_rect(&client);
+    ck_assert_uint_eq(rect.x, 64);
+    ck_assert_uint_eq(rect.y, 48);
+    ck_assert_uint_eq(rect.width, 64);
+    ck_assert_uint_eq(rect.height, 16);
+    expect_raw(&client, &rect);
+    vnc_client_clear(&client);
+    vnc_wait(vnc_module->n_clients(vnc) == 0);
+    vnc_wait(!kiln_surface_is_looked_at(surface));
+    ck_assert_str_eq(events->str,
+                     "connected unix none; initialized unix none; disconnected unix none; ");
+}
+END_TEST
+
+START_TEST(a_guest_without_a_display_is_black)
+{
+    VncClient client;
+    guint width, height;
+
+    options.surface = NULL;
+    join(&client);
+    vnc_login(&client, TRUE, &width, &height);
+    ck_assert_uint_eq(width, 640);
+    vnc_request(&client, FALSE, 1, 1);
+    ck_assert_uint_eq(vnc_update(&client), 1);
+    (void)vnc_rect(&client);
+    ck_assert_uint_eq(vnc_u32(&client), 0);
+    vnc_client_clear(&client);
+}
+END_TEST
+
+START_TEST(sizes_change_both_ways)
+{
+    static const int32_t encodings[] = { rfbEncodingRaw, (int32_t)rfbEncodingExtDesktopSize };
+    static const uint8_t wish[] = { 251, 0, 4, 0, 3, 0, 1, 0, 0, 0, 0, 0,
+                                    0,   0, 0, 0, 4, 0, 3, 0, 0, 0, 0, 0 };
+    VncClient client;
+    VncRect rect;
+    uint8_t screen[20];
+
+    join_in(&client);
+    vnc_encodings(&client, encodings, G_N_ELEMENTS(encodings));
+    vnc_request(&client, FALSE, WIDTH, HEIGHT);
+    ck_assert_uint_eq(vnc_update(&client), 1);
+    rect = vnc_rect(&client);
+    ck_assert_int_eq(rect.encoding, (int32_t)rfbEncodingExtDesktopSize);
+    ck_assert(vnc_receive(&client, screen, sizeof screen));
+    vnc_send(&client, wish, sizeof wish);
+    vnc_wait(hinted.width == 1024 && hinted.height == 768);
+    ck_assert_ptr_nonnull(kiln_surface_resize(surface, 320, 240)); /* the guest has its own mind */
+    do {
+        guint n = vnc_update(&client);
+
+        for (guint i = 0; i < n; i++) {
+            g_autofree uint8_t *data = NULL;
+
+            rect = vnc_rect(&client);
+            if (rect.encoding != rfbEncodingRaw) {
+                ck_assert(vnc_receive(&client, screen, sizeof screen));
+                continue;
+            }
+            data = g_malloc(rect.width * rect.height * 4);
+            ck_assert(vnc_receive(&client, data, rect.width * rect.height * 4));
+        }
+        vnc_request(&client, TRUE, 320, 240);
+    } while (rect.encoding == rfbEncodingRaw || rect.width != 320);
+    ck_assert_uint_eq(rect.height, 240);
+    vnc_client_clear(&client);
+}
+END_TEST
+
+START_TEST(a_cursor_has_its_shape)
+{
+    static const int32_t encodings[] = { rfbEncodingRaw, (int32_t)rfbEncodingRichCursor };
+    uint32_t shape[4 * 4];
+    KilnSurfaceCursor cursor = { 4, 4, 1, 2, shape };
+    VncClient client;
+    VncRect rect;
+    guint n;
+
+    memset(shape, 0xff, sizeof shape);
+    kiln_surface_set_cursor(surface, &cursor);
+    kiln_surface_move_cursor(surface, 10, 10, TRUE);
+    join_in(&client);
+    vnc_encodings(&client, encodings, G_N_ELEMENTS(encodings));
+    vnc_request(&client, FALSE, WIDTH, HEIGHT);
+    n = vnc_update(&client);
+    ck_assert_uint_gt(n, 1);
+    rect = vnc_rect(&client);
+    ck_assert_int_eq(rect.encoding, (int32_t)rfbEncodingRichCursor);
+    ck_assert_uint_eq(rect.width, 4);
+    ck_assert_uint_eq(rect.x, 1);
+    ck_assert_uint_eq(rect.y, 2);
+    vnc_client_clear(&client);
+    vnc_wait(vnc_module->n_clients(vnc) == 0);
+}
+END_TEST
+
+/* ---- who is let in ---- */
+
+static uint32_t
+try_password(VncClient *client, const char *password)
+{
+    char version[12];
+
+    join(client);
+    ck_assert(vnc_receive(client, version, sizeof version));
+    vnc_send(client, version, sizeof version);
+    ck_assert_uint_eq(vnc_u8(client), 1);
+    ck_assert_uint_eq(vnc_u8(client), 2);
+    vnc_send_u8(client, 2);
+    return vnc_answer(client, password);
+}
+
+START_TEST(passwords_open_until_they_expire)
+{
+    gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+    VncClient client;
+
+    options.password = "secret";
+    options.valid_to = now + 1000;
+    ck_assert_uint_eq(try_password(&client, "secret"), 0);
+    vnc_client_clear(&client);
+    ck_assert_uint_eq(try_password(&client, "guess"), 1);
+    vnc_expect_end(&client);
+    vnc_client_clear(&client);
+    vnc_module->set_password(vnc, "secret", now - 1);
+    ck_assert_uint_eq(try_password(&client, "secret"), 1);
+    vnc_client_clear(&client);
+    vnc_module->set_password(vnc, "changed", 0);
+    ck_assert_uint_eq(try_password(&client, "changed"), 0);
+    vnc_client_clear(&client);
+    vnc_module->set_password(vnc, "", 0); /* nobody */
+    ck_assert_uint_eq(try_password(&client, ""), 1);
+    vnc_client_clear(&client);
+}
+END_TEST
+
+START_TEST(who_is_handed_in_needs_no_password)
+{
+    VncClient client;
+    guint width, height;
+    int server;
+
+    options.password = "secret";
+    open_vnc();
+    vnc_client_init(&client, &server);
+    vnc_module->add_client(vnc, server, TRUE);
+    vnc_login(&client, TRUE, &width, &height);
+    ck_assert_uint_eq(vnc_module->n_clients(vnc), 1);
+    vnc_client_clear(&client);
+}
+END_TEST
+
+START_TEST(old_versions_are_spoken)
+{
+    VncClient client;
+    char version[12];
+
+    join(&client);
+    ck_assert(vnc_receive(&client, version, sizeof version));
+    vnc_send(&client, "RFB 003.003\n", 12);
+    ck_assert_uint_eq(vnc_u32(&client), 1);
+    vnc_send_u8(&client, 1);
+    ck_assert_uint_eq(vnc_u16(&client), WIDTH);
+    vnc_client_clear(&client);
+
+    join(&client);
+    ck_assert(vnc_receive(&client, version, sizeof version));
+    vnc_send(&client, "RFB 003.007\n", 12);
+    ck_assert_uint_eq(vnc_u16(&client), 0x0101);
+    vnc_send_u8(&client, 1);
+    vnc_send_u8(&client, 1);
+    ck_assert_uint_eq(vnc_u16(&client), WIDTH);
+    vnc_client_clear(&client);
+}
+END_TEST
+
+START_TEST(one_may_be_alone)
+{
+    VncClient one, two;
+    guint width, height;
+
+    join_in(&one);
+    join(&two);
+    vnc_login(&two, FALSE, &width, &height);
+    vnc_expect_end(&one);
+    vnc_client_clear(&one);
+    join(&one); /* and nobody joins it */
+    vnc_send(&one, "RFB 003.008\n\1\1", 14);
+    vnc_expect_end(&one);
+    vnc_client_clear(&one);
+    vnc_client_clear(&two);
+}
+END_TEST
+
+START_TEST(or_has_to_share)
+{
+    VncClient one, two;
+    guint width, height;
+
+    options.sharing = KILN_VNC_FORCE_SHARED;
+    join_in(&one);
+    join(&two);
+    vnc_send(&two, "RFB 003.008\n\1\0", 14);
+    vnc_expect_end(&two);
+    vnc_client_clear(&two);
+    first_picture(&one);
+    vnc_module->close(g_steal_pointer(&vnc));
+    vnc_client_clear(&one);
+
+    options.sharing = KILN_VNC_IGNORE;
+    join(&one);
+    vnc_login(&one, FALSE, &width, &height);
+    join_in(&two);
+    first_picture(&one);
+    vnc_client_clear(&one);
+    vnc_client_clear(&two);
+}
+END_TEST
+
+/* ---- keys and pointer ---- */
+
+START_TEST(keys_are_pressed_and_let_go)
+{
+    static const int32_t encodings[] = { -258, -261 };
+    static const uint8_t scan[] = { 255, 0, 0, 1, 0, 0, 0, 'y', 0, 0, 0, 0x2c };
+    VncClient client;
+    VncRect rect;
+
+    join_in(&client);
+    send_key(&client, 'A', TRUE);
+    send_key(&client, 'A', FALSE);
+    send_key(&client, 0xff0d, TRUE);
+    send_key(&client, 0x1234567, TRUE);
+    vnc_encodings(&client, encodings, G_N_ELEMENTS(encodings));
+    ck_assert_uint_eq(vnc_update(&client), 1);
+    rect = vnc_rect(&client);
+    ck_assert_int_eq(rect.encoding, -258);
+    ck_assert_uint_eq(vnc_update(&client), 1);
+    rect = vnc_rect(&client);
+    ck_assert_int_eq(rect.encoding, -261);
+    ck_assert_uint_eq(vnc_u8(&client), 0);
+    vnc_send(&client, scan, sizeof scan); /* a German Y is where Z is */
+    kiln_input_sink_set_lights(keyboard, 1 << LED_CAPSL);
+    ck_assert_uint_eq(vnc_update(&client), 1);
+    rect = vnc_rect(&client);
+    ck_assert_uint_eq(vnc_u8(&client), 4);
+    vnc_wait(strstr(typed->str, "k44+") != NULL);
+    vnc_client_clear(&client);
+    vnc_wait(vnc_module->n_clients(vnc) == 0);
+    ck_assert_str_eq(typed->str, "k30+ k30- k28+ k44+ k28- k44- ");
+}
+END_TEST
+
+START_TEST(pointers_are_moved)
+{
+    static const int32_t encodings[] = { -257 };
+    VncClient client;
+    VncRect rect;
+
+    (void)kiln_inputs_add(inputs, KILN_INPUT_RELATIVE, KILN_INPUT_RANK_PS2, &sink_ops, NULL);
+    join_in(&client);
+    vnc_encodings(&client, encodings, G_N_ELEMENTS(encodings));
+    ck_assert_uint_eq(vnc_update(&client), 1);
+    rect = vnc_rect(&client);
+    ck_assert_int_eq(rect.encoding, -257);
+    ck_assert_uint_eq(rect.x, 0);
+    send_pointer(&client, 1, 0x7fff - 3, 0x7fff + 5);
+    send_pointer(&client, 0, 0x7fff, 0x7fff);
+    vnc_wait(strstr(typed->str, "b110-") != NULL);
+    (void)kiln_inputs_add(inputs, KILN_INPUT_ABSOLUTE, KILN_INPUT_RANK_VIRTIO, &sink_ops, NULL);
+    ck_assert_uint_eq(vnc_update(&client), 1);
+    rect = vnc_rect(&client);
+    ck_assert_uint_eq(rect.x, 1);
+    send_pointer(&client, 8, WIDTH - 1, 0);
+    send_pointer(&client, 4, 60000, 60000);
+    vnc_wait(strstr(typed->str, "b111+") != NULL);
+    vnc_client_clear(&client);
+    vnc_wait(vnc_module->n_clients(vnc) == 0);
+    ck_assert_str_eq(typed->str, "r-3,5 b110+ b110- a32767,0 w1,0 a32767,32767 b111+ b111- ");
+}
+END_TEST
+
+START_TEST(text_goes_to_the_others)
+{
+    static const uint8_t text[] = { 6, 0, 0, 0, 0, 0, 0, 3, 'a', 0xe4, 'c' };
+    static const uint8_t xvp[] = { 250, 0, 1, 3 };
+    VncClient one, two;
+    char got[3];
+
+    join_in(&one);
+    join_in(&two);
+    vnc_send(&one, text, sizeof text);
+    ck_assert_uint_eq(vnc_u8(&two), 3);
+    ck_assert_uint_eq(vnc_u8(&two), 0);
+    (void)vnc_u16(&two);
+    ck_assert_uint_eq(vnc_u32(&two), 3);
+    ck_assert(vnc_receive(&two, got, 3));
+    ck_assert_int_eq(memcmp(got,
+                            "a\xe4"
+                            "c",
+                            3),
+                     0);
+    vnc_send(&one, xvp, sizeof xvp);
+    vnc_wait(power == 'b');
+    first_picture(&one); /* its own text did not come back */
+    vnc_client_clear(&one);
+    vnc_client_clear(&two);
+}
+END_TEST
+
+/* ---- the hostile ones ---- */
+
+START_TEST(a_client_that_takes_nothing_delays_nobody)
+{
+    VncClient slow, fast;
+    int bytes = 4096;
+
+    join_in(&slow);
+    join_in(&fast);
+    (void)setsockopt(slow.fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    first_picture(&fast);
+    for (guint i = 0; i < 300; i++) {
+        vnc_request(&slow, FALSE, WIDTH, HEIGHT);
+        if (i % 100 == 0)
+            first_picture(&fast);
+    }
+    first_picture(&fast);
+    vnc_client_clear(&slow);
+    vnc_client_clear(&fast);
+}
+END_TEST
+
+START_TEST(a_client_that_owes_too_much_is_sent_away)
+{
+    g_autofree uint8_t *text = g_malloc0(8 + (1 << 20));
+    VncClient slow, fast;
+
+    text[0] = 6;
+    text[5] = 0x10;
+    join_in(&slow);
+    join_in(&fast);
+    for (guint i = 0; i < 8; i++) /* a MiB each, which slow does not read */
+        vnc_send(&fast, text, 8 + (1 << 20));
+    vnc_wait(vnc_module->n_clients(vnc) == 1);
+    first_picture(&fast);
+    vnc_client_clear(&slow);
+    vnc_client_clear(&fast);
+}
+END_TEST
+
+static const struct {
+    const char *what;
+    guint length;
+    uint8_t bytes[24];
+} nonsense[] = {
+    { "a type that is not taken", 1, { 7 } },
+    { "scaling", 4, { 8, 2, 0, 0 } },
+    { "24 bits a pixel", 20, { 0, 0, 0, 0, 24, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0 } },
+    { "a shift out of the pixel", 20, { 0, 0, 0, 0, 32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 60, 8 } },
+    { "no colours", 20, { 0, 0, 0, 0, 32, 24, 0, 1, 0, 0, 0, 255, 0, 255, 16, 8 } },
+    { "2 GiB of text", 8, { 6, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff } },
+    { "text of no clipboard", 8, { 6, 0, 0, 0, 0xff, 0xff, 0xff, 0xff } },
+    { "sound", 4, { 255, 1, 0, 0 } },
+    { "file transfer", 12, { 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 } },
+};
+
+START_TEST(nonsense_ends_the_connection)
+{
+    VncClient client, other;
+
+    join_in(&other);
+    join_in(&client);
+    vnc_send(&client, nonsense[_i].bytes, nonsense[_i].length);
+    vnc_expect_end(&client);
+    vnc_client_clear(&client);
+    first_picture(&other);
+    vnc_client_clear(&other);
+}
+END_TEST
+
+START_TEST(strangers_make_room)
+{
+    VncClient clients[KILN_VNC_MAX_CLIENTS + 4], last;
+
+    for (guint i = 0; i < G_N_ELEMENTS(clients); i++)
+        join(&clients[i]);
+    vnc_expect_end(&clients[0]);
+    join_in(&last);
+    for (guint i = 0; i < G_N_ELEMENTS(clients); i++)
+        vnc_client_clear(&clients[i]);
+    first_picture(&last);
+    vnc_client_clear(&last);
+}
+END_TEST
+
+/* ---- sockets ---- */
+
+START_TEST(ports_that_are_taken_are_passed_over)
+{
+    g_autoptr(GError) error = NULL;
+    guint first, second;
+
+    open_vnc();
+    first = vnc_module->listen_tcp(vnc, "127.0.0.1", 5900, 65535, &error);
+    kiln_assert_no_error(error);
+    second = vnc_module->listen_tcp(vnc, "127.0.0.1", first, 65535, &error);
+    ck_assert_uint_gt(second, first);
+    ck_assert_uint_eq(vnc_module->listen_tcp(vnc, "127.0.0.1", first, first, &error), 0);
+    kiln_assert_error_has(error, "in use");
+}
+END_TEST
+
+START_TEST(clients_come_over_tcp)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET };
+    VncClient client;
+    guint width, height;
+
+    open_vnc();
+    address.sin_port = htons((uint16_t)vnc_module->listen_tcp(vnc, "127.0.0.1", 5900, 65535, NULL));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    vnc_client_init(&client, &(int){ 0 });
+    client.fd = dup2(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), client.fd);
+    ck_assert_int_eq(connect(client.fd, (struct sockaddr *)&address, sizeof address), 0);
+    vnc_login(&client, TRUE, &width, &height);
+    ck_assert_str_eq(events->str, "connected ipv4 none; initialized ipv4 none; ");
+    vnc_client_clear(&client);
+}
+END_TEST
+
+START_TEST(a_unix_socket_goes_with_the_server)
+{
+    g_autofree char *dir = kiln_test_dir();
+    g_autofree char *path = g_build_filename(dir, "vnc.sock", NULL);
+    g_autoptr(GError) error = NULL;
+
+    open_vnc();
+    ck_assert(vnc_module->listen_unix(vnc, path, &error));
+    ck_assert(g_file_test(path, G_FILE_TEST_EXISTS));
+    vnc_module->close(g_steal_pointer(&vnc));
+    ck_assert(!g_file_test(path, G_FILE_TEST_EXISTS));
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("vnc");
+    TCase *cases = kiln_test_case(suite, "vnc");
+
+    tcase_add_checked_fixture(cases, set_up, tear_down);
+    tcase_add_test(cases, a_picture_arrives_and_then_what_changes);
+    tcase_add_test(cases, a_guest_without_a_display_is_black);
+    tcase_add_test(cases, sizes_change_both_ways);
+    tcase_add_test(cases, a_cursor_has_its_shape);
+    tcase_add_test(cases, passwords_open_until_they_expire);
+    tcase_add_test(cases, who_is_handed_in_needs_no_password);
+    tcase_add_test(cases, old_versions_are_spoken);
+    tcase_add_test(cases, one_may_be_alone);
+    tcase_add_test(cases, or_has_to_share);
+    tcase_add_test(cases, keys_are_pressed_and_let_go);
+    tcase_add_test(cases, pointers_are_moved);
+    tcase_add_test(cases, text_goes_to_the_others);
+    tcase_add_test(cases, a_client_that_takes_nothing_delays_nobody);
+    tcase_add_test(cases, a_client_that_owes_too_much_is_sent_away);
+    tcase_add_loop_test(cases, nonsense_ends_the_connection, 0, G_N_ELEMENTS(nonsense));
+    tcase_add_test(cases, strangers_make_room);
+    tcase_add_test(cases, ports_that_are_taken_are_passed_over);
+    tcase_add_test(cases, clients_come_over_tcp);
+    tcase_add_test(cases, a_unix_socket_goes_with_the_server);
+    return suite;
+}
+
+KILN_TEST_MAIN(make_suite)
