@@ -53,6 +53,15 @@ disk_alias(const KilnDisk *disk, guint index)
     const char *name = disk->target_dev != NULL ? disk->target_dev : "";
     guint number = 0;
 
+    if (disk->info.address.type == KILN_ADDRESS_DRIVE) {
+        const KilnDriveAddress *at = &disk->info.address.drive;
+
+        return disk->bus == KILN_DISK_BUS_SCSI
+                   ? g_strdup_printf("scsi%u-%u-%u-%u", at->controller, at->bus, at->target,
+                                     at->unit)
+                   : g_strdup_printf("%s%u-%u-%u", kiln_disk_bus_names[disk->bus], at->controller,
+                                     at->bus, at->unit);
+    }
     if (disk->bus != KILN_DISK_BUS_VIRTIO || strlen(name) < 3)
         return g_strdup_printf("disk%u", index);
     for (name += 2; g_ascii_islower(*name); name++)

@@ -3,8 +3,8 @@
  * Defaults, as libvirt fills them in when it defines a guest.  Each function looks at one part and
  * leaves alone what is said there already, so that a second run changes nothing.
  *
- *   general -> cpu -> serial ports and the console -> devices -> controllers -> virtio-serial ports
- *   -> PCI addresses
+ *   general -> cpu -> serial ports and the console -> devices -> drives -> virtio-serial ports
+ *   -> controllers -> PCI addresses
  */
 #include "domain/assign.h"
 
@@ -261,6 +261,7 @@ kiln_domain_assign(KilnDomain *domain, KilnFaults *faults)
     assign_panics(domain);
     assign_memballoon(domain, faults);
     kiln_assign_devices(domain, faults);
+    kiln_assign_drives(domain, faults);
     kiln_assign_virtio_serial(domain, faults);
     kiln_assign_controllers(domain, faults);
     kiln_assign_pci(domain, faults);

@@ -21,6 +21,14 @@ void kiln_assign_controllers(KilnDomain *domain, KilnFaults *faults);
 void kiln_assign_devices(KilnDomain *domain, KilnFaults *faults);
 
 /**
+ * kiln_assign_drives:
+ *
+ * Gives an address to each SCSI, SATA and IDE disk that has none, by its name, and adds SCSI
+ * controllers as needed.
+ */
+void kiln_assign_drives(KilnDomain *domain, KilnFaults *faults);
+
+/**
  * kiln_assign_virtio_serial:
  *
  * Gives a port of a virtio-serial controller to each channel and virtio console that has none, and

@@ -3,7 +3,7 @@ libkiln_domain_a_SOURCES = \
 	%D%/address.c %D%/address.h \
 	%D%/assign.c %D%/assign.h \
 	%D%/assign-alias.c \
-	%D%/assign-devices.c \
+	%D%/assign-devices.c %D%/assign-drive.c \
 	%D%/assign-pci.c \
 	%D%/assign-virtio-serial.c \
 	%D%/char-source.c %D%/char-source.h \

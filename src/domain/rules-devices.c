@@ -144,6 +144,28 @@ serial_ports(const KilnDomain *domain, const KilnXmlNode *node)
     return n >= 1 && n <= 128 ? NULL : "there are 1 to 128 ports";
 }
 
+/* @node is the <driver> of a SCSI controller. */
+static const char *
+scsi_iothread(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const char *text = kiln_rule_attribute(node, "iothread");
+
+    return text == NULL || kiln_iothreads_has(&domain->iothreads, g_ascii_strtoull(text, NULL, 10))
+               ? NULL
+               : "there is no <iothread> of that number";
+}
+
+static const char *
+scsi_queues(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    enum { MAX_QUEUES = 1024 };
+    const char *text = kiln_rule_attribute(node, "queues");
+
+    return text == NULL || g_ascii_strtoull(text, NULL, 10) <= MAX_QUEUES
+               ? NULL
+               : "a controller has 1024 queues of requests at most";
+}
+
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 #define RNG      "domain/devices/rng"
@@ -157,6 +179,7 @@ serial_ports(const KilnDomain *domain, const KilnXmlNode *node)
 #define HOSTDEV  "domain/devices/hostdev"
 #define PCI      "domain/devices/controller[type=pci]"
 #define SERIAL   "domain/devices/controller[type=virtio-serial]"
+#define SCSI     "domain/devices/controller[type=scsi]"
 
 static const KilnDomainRule rules[] = {
     YES("domain/devices"),
@@ -203,8 +226,19 @@ static const KilnDomainRule rules[] = {
     YES("domain/devices/controller[model=none]"),
     YES("domain/devices/controller[model=none]@*"),
     NO("domain/devices/controller[type=usb]", "USB is not available in this version"),
-    NO("domain/devices/controller[type=scsi]",
-       "SCSI controllers are not available in this version"),
+    YES(SCSI),
+    YES(SCSI "@type"),
+    YES(SCSI "@index"),
+    YES(SCSI "@model", .values = "auto virtio-scsi virtio-non-transitional",
+        .note = "auto is virtio-scsi; the adapters of old and of VMware are not there"),
+    YES(SCSI "/driver", .check = scsi_iothread),
+    YES(SCSI "/driver@queues", .check = scsi_queues),
+    YES(SCSI "/driver@cmd_per_lun"),
+    YES(SCSI "/driver@max_sectors"),
+    YES(SCSI "/driver@ioeventfd", .values = "on", .note = "doorbells are always eventfds"),
+    YES(SCSI "/driver@iothread", .note = "where all its disks are worked on"),
+    VIRTIO_DRIVER(SCSI "/driver"),
+    PCI_DEVICE(SCSI),
     NO("domain/devices/controller",
        "SATA, IDE, floppy and card controllers are not available in this version"),
 

@@ -28,6 +28,69 @@ has_data(const KilnDomain *domain, const KilnXmlNode *node)
                : NULL;
 }
 
+static const KilnXmlNode *
+disk_of(const KilnXmlNode *node)
+{
+    while (node != NULL && strcmp(node->name, "disk") != 0)
+        node = node->parent;
+    return node;
+}
+
+/* The bus that is said, or that the name means. */
+static gboolean
+on_bus(const KilnXmlNode *node, const char *wanted, const char *prefix)
+{
+    const KilnXmlNode *disk = disk_of(node);
+    const KilnXmlNode *target = disk != NULL ? kiln_rule_child(disk, "target") : NULL;
+    const char *bus = target != NULL ? kiln_rule_attribute(target, "bus") : NULL;
+    const char *dev = target != NULL ? kiln_rule_attribute(target, "dev") : NULL;
+
+    return bus != NULL ? strcmp(bus, wanted) == 0 : dev != NULL && g_str_has_prefix(dev, prefix);
+}
+
+/* What virtio disks do not have. */
+static const char *
+of_drives(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    return on_bus(node, "virtio", "vd") ? "that is of SCSI and SATA disks" : NULL;
+}
+
+/* What only virtio disks have. */
+static const char *
+of_virtio(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    return on_bus(node, "virtio", "vd") ? NULL : "that is of virtio disks";
+}
+
+static const char *
+of_scsi(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    return on_bus(node, "scsi", "sd") ? NULL : "that is of SCSI disks";
+}
+
+/* @node is an <address>. */
+static const char *
+disk_address(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const char *type = kiln_rule_attribute(node, "type");
+    gboolean on_pci = on_bus(node, "virtio", "vd");
+
+    if (type == NULL || strcmp(type, on_pci ? "pci" : "drive") == 0)
+        return NULL;
+    return on_pci ? "a virtio disk is a PCI device" : "it is a drive of a controller";
+}
+
+/* A SCSI disk has none of its own. */
+static const char *
+driver_iothread(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const char *reason = has_data(domain, node);
+
+    return reason != NULL               ? reason
+           : on_bus(node, "scsi", "sd") ? "a SCSI disk's thread is its controller's"
+                                        : NULL;
+}
+
 /* @node is a <driver>. */
 static const char *
 queues(const KilnDomain *domain, const KilnXmlNode *node)
@@ -133,9 +196,9 @@ disk_target(const KilnDomain *domain, const KilnXmlNode *node)
     const char *bus = kiln_rule_attribute(node, "bus");
     const char *dev = kiln_rule_attribute(node, "dev");
 
-    if (bus != NULL || dev == NULL || g_str_has_prefix(dev, "vd"))
+    if (bus != NULL || dev == NULL || g_str_has_prefix(dev, "vd") || g_str_has_prefix(dev, "sd"))
         return NULL;
-    return "a name that does not begin with vd means another bus than virtio; say bus='virtio'";
+    return "a name that does not begin with vd or sd means another bus; say bus=";
 }
 
 static const char *
@@ -202,11 +265,11 @@ static const KilnDomainRule rules[] = {
     YES(DISK "/driver@rerror_policy", .check = has_data),
     YES(DISK "/driver@io", .check = has_data, .note = "native is done by io_uring too"),
     YES(DISK "/driver@ioeventfd", .values = "on", .note = "doorbells are always eventfds"),
-    YES(DISK "/driver@event_idx"),
+    YES(DISK "/driver@event_idx", .check = of_virtio),
     YES(DISK "/driver@copy_on_read", .values = "off",
         .note = "copying on read is not available in this version"),
     YES(DISK "/driver@discard", .check = has_data),
-    YES(DISK "/driver@iothread", .check = has_data),
+    YES(DISK "/driver@iothread", .check = driver_iothread),
     YES(DISK "/driver@detect_zeroes", .check = has_data),
     YES(DISK "/driver@queues", .check = queues),
     YES(DISK "/driver@queue_size", .check = queue_size),
@@ -216,11 +279,11 @@ static const KilnDomainRule rules[] = {
     YES(DISK "/driver/metadata_cache/max_size@unit"),
     YES(DISK "/target", .check = disk_target),
     YES(DISK "/target@dev"),
-    YES(DISK "/target@bus", .values = "virtio",
-        .note = "SCSI, SATA, IDE, USB and floppy disks are not available in this version"),
-    YES(DISK "/target@tray", .values = "closed", .note = "a virtio disk has no tray"),
-    YES(DISK "/target@removable", .values = "off", .note = "that is of USB and SCSI disks"),
-    NO(DISK "/target@rotation_rate", "virtio disks do not tell how fast they turn"),
+    YES(DISK "/target@bus", .values = "virtio scsi",
+        .note = "SATA, IDE, USB and floppy disks are not available in this version"),
+    YES(DISK "/target@tray", .values = "closed", .note = "a guest starts with its trays closed"),
+    YES(DISK "/target@removable", .check = of_drives),
+    YES(DISK "/target@rotation_rate", .check = of_drives),
     YES(DISK "/backingStore", .check = has_data),
     YES(DISK "/backingStore@type", .values = "file block network",
         .note = "storage volumes are resolved by virtkilnd"),
@@ -239,9 +302,9 @@ static const KilnDomainRule rules[] = {
     YES(DISK "/shareable", .check = has_data),
     NO(DISK "/transient", "disks that forget are not available in this version"),
     YES(DISK "/serial", .check = has_data),
-    NO(DISK "/wwn", "world wide names are of SCSI and SATA disks"),
-    NO(DISK "/vendor", "vendors are of SCSI disks"),
-    NO(DISK "/product", "products are of SCSI disks"),
+    YES(DISK "/wwn", .check = of_drives),
+    YES(DISK "/vendor", .check = of_scsi),
+    YES(DISK "/product", .check = of_scsi),
     NO(DISK "/encryption", "encrypted images are not available in this version"),
     NO(DISK "/auth", "NBD has no authentication but TLS"),
     YES(DISK "/geometry", .check = has_data),
@@ -249,7 +312,11 @@ static const KilnDomainRule rules[] = {
     YES(DISK "/geometry@*"),
     YES(DISK "/blockio", .check = block_size),
     YES(DISK "/blockio@*"),
-    PCI_DEVICE(DISK),
+    YES(DISK "/address", .check = disk_address),
+    YES(DISK "/address@type", .values = "pci drive",
+        .note = "virtio disks are PCI devices, others are drives of a controller"),
+    YES(DISK "/address@*"),
+    DEVICE(DISK),
 };
 
 const KilnRuleTable kiln_rules_disk = KILN_RULE_TABLE(rules);

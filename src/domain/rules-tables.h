@@ -57,7 +57,11 @@ const KilnXmlNode *kiln_rule_child(const KilnXmlNode *node, const char *name);
     YES(path "/address"),                                                                          \
         YES(path "/address@type", .values = "pci",                                                 \
             .note = "it is a PCI device, and nothing else"),                                       \
-        YES(path "/address@*"), KEPT(path "/alias/**", ALIASES),                                   \
+        YES(path "/address@*"), DEVICE(path)
+
+/* What all devices have besides, wherever they are plugged in. */
+#define DEVICE(path)                                                                               \
+    KEPT(path "/alias/**", ALIASES),                                                               \
         YES(path "/boot", .note = "without effect on a guest that boots its <kernel>"),            \
         YES(path "/boot@order"), KEPT(path "/boot@loadparm", "belongs to s390"),                   \
         KEPT(path "/rom/**", "a guest that boots its <kernel> runs no option ROMs"),               \

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * <disk> becomes a chain of block layers (block/open.h) and a virtio-blk device in front of it; or,
- * with type 'vhostuser', a device whose queues are the back end's.
+ * with type 'vhostuser', a device whose queues are the back end's.  Disks of other buses are built
+ * with their controllers.
  */
-#include "machine/devices.h"
+#include "machine/disks.h"
 
 #include "base/error.h"
 #include "base/unix-socket.h"
@@ -11,6 +12,7 @@
 #include "block/open.h"
 #include "device/vhost-user-blk.h"
 #include "device/virtio-blk.h"
+#include "machine/devices.h"
 #include "machine/functions.h"
 #include "machine/private.h"
 
@@ -30,8 +32,8 @@ action_name(KilnIoErrorPolicy action)
 }
 
 /* In the disk's thread. */
-static void
-io_error(void *opaque, gboolean is_read, int error, KilnIoErrorPolicy action)
+void
+kiln_machine_disk_error(void *opaque, gboolean is_read, int error, KilnIoErrorPolicy action)
 {
     const KilnMachineDisk *disk = opaque;
     KilnMachine *machine = disk->machine;
@@ -263,9 +265,40 @@ engine(KilnDiskIo io)
     }
 }
 
-static KilnBlock *
-open_chain(KilnMachine *machine, const KilnDisk *disk, GMainContext **context, KilnUring **uring,
-           GError **error)
+gboolean
+kiln_machine_disk_is_empty(const KilnDisk *disk)
+{
+    const KilnDiskSource *source = &disk->source;
+
+    return disk->device == KILN_DISK_DEVICE_CDROM && source->file == NULL && source->dev == NULL &&
+           source->type != KILN_DISK_TYPE_NETWORK;
+}
+
+guint
+kiln_machine_disk_iothread(const KilnDisk *disk)
+{
+    return disk->driver.iothread.set ? (guint)disk->driver.iothread.value : KILN_IO_SHARED;
+}
+
+gboolean
+kiln_machine_disk_write_back(const KilnDisk *disk)
+{
+    return disk->driver.cache != KILN_DISK_CACHE_WRITETHROUGH &&
+           disk->driver.cache != KILN_DISK_CACHE_DIRECTSYNC;
+}
+
+void
+kiln_machine_disk_policies(const KilnDisk *disk, KilnIoErrorPolicy *reads,
+                           KilnIoErrorPolicy *writes)
+{
+    *writes = policy(disk->driver.error_policy, KILN_IO_ERROR_ENOSPACE);
+    *reads = policy(disk->driver.rerror_policy,
+                    *writes == KILN_IO_ERROR_ENOSPACE ? KILN_IO_ERROR_REPORT : *writes);
+}
+
+KilnBlock *
+kiln_machine_open_chain(KilnMachine *machine, const KilnDisk *disk, guint iothread,
+                        GMainContext **context, KilnUring **uring, GError **error)
 {
     const KilnDiskDriver *driver = &disk->driver;
     g_autoptr(GPtrArray) below = g_ptr_array_new_with_free_func(g_free);
@@ -280,12 +313,12 @@ open_chain(KilnMachine *machine, const KilnDisk *disk, GMainContext **context, K
         .metadata_cache = driver->metadata_cache_max.set ? driver->metadata_cache_max.value : 0,
     };
 
-    if (!kiln_io_threads_get(machine->threads,
-                             driver->iothread.set ? (guint)driver->iothread.value : KILN_IO_SHARED,
-                             engine(driver->io), context, &options.uring, error))
+    if (!kiln_io_threads_get(machine->threads, iothread, engine(driver->io), context,
+                             &options.uring, error))
         return NULL;
     options.context = *context;
-    *uring = options.uring;
+    if (uring != NULL)
+        *uring = options.uring;
     if (!take_limits(machine, &disk->iotune, &options, error) ||
         !take_backing(disk->backing, &options, below, error) ||
         !take_source(&disk->source, &options, error))
@@ -309,30 +342,26 @@ static KilnVirtioDevice *
 make_blk(KilnMachineDisk *entry, GError **error)
 {
     const KilnDisk *disk = entry->disk;
-    KilnDiskCache cache = disk->driver.cache;
-    KilnIoErrorPolicy writes = policy(disk->driver.error_policy, KILN_IO_ERROR_ENOSPACE);
     KilnVirtioBlkOptions options = {
         .virtio = virtio_options(entry->machine, disk),
         .serial = disk->serial,
         .logical_size = (uint32_t)disk->logical_block_size.value,
         .physical_size = (uint32_t)disk->physical_block_size.value,
         .read_only = disk->readonly,
-        .write_back = cache != KILN_DISK_CACHE_WRITETHROUGH && cache != KILN_DISK_CACHE_DIRECTSYNC,
+        .write_back = kiln_machine_disk_write_back(disk),
         .discard = disk->driver.discard == KILN_DISK_DISCARD_UNMAP,
-        .write_policy = writes,
-        .read_policy = policy(disk->driver.rerror_policy,
-                              writes == KILN_IO_ERROR_ENOSPACE ? KILN_IO_ERROR_REPORT : writes),
-        .io_error = io_error,
+        .io_error = kiln_machine_disk_error,
         .opaque = entry,
     };
 
+    kiln_machine_disk_policies(disk, &options.read_policy, &options.write_policy);
     if (disk->geometry != NULL) {
         options.cylinders = (uint16_t)MIN(disk->geometry->cylinders.value, G_MAXUINT16);
         options.heads = (uint8_t)MIN(disk->geometry->heads.value, G_MAXUINT8);
         options.sectors = (uint8_t)MIN(disk->geometry->sectors.value, G_MAXUINT8);
     }
-    options.chain =
-        open_chain(entry->machine, disk, &options.virtio.context, &options.uring, error);
+    options.chain = kiln_machine_open_chain(entry->machine, disk, kiln_machine_disk_iothread(disk),
+                                            &options.virtio.context, &options.uring, error);
     return options.chain != NULL ? kiln_virtio_blk_new(&options, error) : NULL;
 }
 
@@ -349,13 +378,22 @@ make_vhost_user(KilnMachineDisk *entry, GError **error)
     return options.socket >= 0 ? kiln_vhost_user_blk_new(&options, error) : NULL;
 }
 
-static gboolean
-build_disk(KilnMachine *machine, const KilnDisk *disk, GError **error)
+KilnMachineDisk *
+kiln_machine_add_disk(KilnMachine *machine, const KilnDisk *disk)
 {
     KilnMachineDisk *entry = g_new0(KilnMachineDisk, 1);
 
-    *entry = (KilnMachineDisk){ machine, disk, NULL };
+    entry->machine = machine;
+    entry->disk = disk;
     g_ptr_array_add(machine->disks, entry);
+    return entry;
+}
+
+static gboolean
+build_disk(KilnMachine *machine, const KilnDisk *disk, GError **error)
+{
+    KilnMachineDisk *entry = kiln_machine_add_disk(machine, disk);
+
     entry->device = disk->source.type == KILN_DISK_TYPE_VHOSTUSER ? make_vhost_user(entry, error)
                                                                   : make_blk(entry, error);
     return entry->device != NULL && kiln_machine_add_virtio(machine, entry->device, &disk->info,
@@ -374,7 +412,7 @@ kiln_machine_build_disks(KilnMachine *machine, GError **error)
     for (guint i = 0; i < machine->domain->disks->len; i++) {
         const KilnDisk *disk = g_ptr_array_index(machine->domain->disks, i);
 
-        if (!build_disk(machine, disk, error)) {
+        if (disk->bus == KILN_DISK_BUS_VIRTIO && !build_disk(machine, disk, error)) {
             g_prefix_error(error, "disk '%s': ", disk->target_dev);
             return FALSE;
         }

@@ -65,13 +65,18 @@ resize_disk(const KilnMachineDisk *disk, uint64_t bytes, GError **error)
     if (disk->disk->source.type == KILN_DISK_TYPE_VHOSTUSER)
         return kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
                               "its size is its back end's to change");
-    resizing.chain = kiln_virtio_blk_chain(disk->device);
+    if (disk->disk->device == KILN_DISK_DEVICE_CDROM)
+        return kiln_error_set(error, KILN_ERROR_UNSUPPORTED, "a CD-ROM is as long as it is");
+    resizing.chain =
+        disk->unit != NULL ? kiln_scsi_unit_chain(disk->unit) : kiln_virtio_blk_chain(disk->device);
     if (kiln_virtio_device_quiesce_until(disk->device, kiln_machine_quiesce_end()))
         kiln_call_wait(disk->device->context, resize, &resizing);
     else
         kiln_error_set(&resizing.error, KILN_ERROR_FAILED,
                        "the host does not answer to what the guest has asked it");
-    if (resizing.done)
+    if (resizing.done && disk->unit != NULL)
+        kiln_scsi_unit_resized(disk->unit);
+    else if (resizing.done)
         kiln_virtio_blk_resized(disk->device);
     if (machine->state == KILN_MACHINE_RUNNING) /* else it stands still with the guest */
         kiln_virtio_device_resume(disk->device);

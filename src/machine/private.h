@@ -10,6 +10,7 @@
 #include "device/clock.h"
 #include "device/ich9-pm.h"
 #include "device/reset.h"
+#include "device/scsi.h"
 #include "device/tpm-emulator.h"
 #include "kvm/cpuid.h"
 #include "kvm/kvm.h"
@@ -57,7 +58,8 @@ enum { KILN_MACHINE_MAX_IO_ERRORS = 16 }; /* that wait to be told; more are not 
 typedef struct {
     KilnMachine *machine;
     const KilnDisk *disk;     /* of the definition */
-    KilnVirtioDevice *device; /* one of @virtios */
+    KilnVirtioDevice *device; /* (nullable): one of @virtios, that it is or is a unit of */
+    KilnScsiUnit *unit;       /* (nullable): if it is a SCSI unit, or an ATAPI drive */
 } KilnMachineDisk;
 
 enum { KILN_MACHINE_MAX_KEYS = 16 }; /* libvirt's VIR_DOMAIN_SEND_KEY_MAX_KEYS */

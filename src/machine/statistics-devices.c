@@ -59,8 +59,8 @@ path_of(const KilnDiskSource *source)
 }
 
 static void
-add_counter(GVariantBuilder *builder, guint index, const char *what,
-            const KilnVirtioBlkCounter *counter, gboolean has_bytes)
+add_counter(GVariantBuilder *builder, guint index, const char *what, const KilnDiskCounter *counter,
+            gboolean has_bytes)
 {
     g_autofree char *requests = g_strconcat(what, ".reqs", NULL);
     g_autofree char *bytes = g_strconcat(what, ".bytes", NULL);
@@ -94,23 +94,29 @@ static void
 add_disk(GVariantBuilder *builder, guint index, const KilnMachineDisk *disk)
 {
     const KilnDiskSource *source = &disk->disk->source;
-    KilnVirtioBlkStatistics count;
-    uint64_t capacity;
+    const KilnBlock *chain;
+    KilnDiskStatistics count;
 
     add_text(builder, "block", index, "name", disk->disk->target_dev);
     add_text(builder, "block", index, "path", path_of(source));
     if (source->type == KILN_DISK_TYPE_VHOSTUSER)
         return; /* its requests are not seen here */
-    kiln_virtio_blk_statistics(disk->device, &count);
+    if (disk->unit != NULL)
+        kiln_scsi_unit_statistics(disk->unit, &count);
+    else
+        kiln_virtio_blk_statistics(disk->device, &count);
     add_counter(builder, index, "rd", &count.read, TRUE);
     add_counter(builder, index, "wr", &count.write, TRUE);
     add_counter(builder, index, "fl", &count.flush, FALSE);
     add_counter(builder, index, "discard", &count.discard, TRUE);
     add_u64(builder, "block", index, "errors",
             count.read.errors + count.write.errors + count.flush.errors + count.discard.errors);
-    capacity = kiln_virtio_blk_chain(disk->device)->length;
-    add_u64(builder, "block", index, "capacity", capacity);
-    add_image(builder, index, path_of(source), capacity);
+    chain =
+        disk->unit != NULL ? kiln_scsi_unit_chain(disk->unit) : kiln_virtio_blk_chain(disk->device);
+    if (chain == NULL) /* an empty drive */
+        return;
+    add_u64(builder, "block", index, "capacity", chain->length);
+    add_image(builder, index, path_of(source), chain->length);
 }
 
 static void
