@@ -3,12 +3,15 @@
  * See i8042.h.
  *
  *   0x64 write: command -> answer queued, or the next 0x60 write is its parameter
- *   0x60 write: parameter, or a byte for the keyboard -> nobody there: time-out answer
- *   queue -> output buffer full, irq 1 or 12 -> 0x60 read -> next
+ *   0x60 write: parameter, or a byte for the keyboard -> it; nobody there: time-out answer
+ *   queue -> output buffer full, irq 1 or 12 -> 0x60 read -> next; when it is empty a device's
  */
 #include "device/i8042.h"
 
 #include <string.h>
+
+#include "device/ps2-keyboard.h"
+#include "device/ps2-mouse.h"
 
 enum {
     PORT_DATA = 0x60,
@@ -76,7 +79,14 @@ typedef struct {
     uint8_t queue[QUEUE_MAX]; /* bytes for the host, oldest first */
     uint8_t flags[QUEUE_MAX]; /* STATUS_AUX and STATUS_TIMEOUT of each */
     uint8_t n_queued;
-    uint8_t last; /* what 0x60 read last */
+    uint8_t last;     /* what 0x60 read last */
+    uint8_t released; /* 0 or 1: translating, a release's prefix has come */
+    KilnPs2Keyboard keyboard;
+    KilnPs2Mouse mouse;
+    KilnInputSink *keys;    /* (nullable) */
+    KilnInputSink *pointer; /* (nullable) */
+    KilnClockTimer repeat;  /* armed while a key is held */
+    uint64_t repeat_ns;     /* when it comes again; 0: it does not */
 } I8042;
 
 static void
@@ -97,6 +107,22 @@ answer(I8042 *kbc, uint8_t byte, uint8_t flags)
     kbc->queue[kbc->n_queued] = byte;
     kbc->flags[kbc->n_queued++] = flags;
     update_irqs(kbc);
+}
+
+/* The output buffer takes a byte of a device's that may send, the keyboard's first. */
+static void
+fill(I8042 *kbc)
+{
+    while (kbc->n_queued == 0 && kbc->keyboard.queue.n > 0 && !(kbc->ram[0] & MODE_KEYBOARD_OFF)) {
+        uint8_t byte = kiln_ps2_queue_take(&kbc->keyboard.queue);
+
+        if (!(kbc->ram[0] & MODE_TRANSLATE) || kiln_ps2_translate(&byte, &kbc->released))
+            answer(kbc, byte, 0);
+    }
+    if (kbc->n_queued == 0 && kbc->mouse.queue.n > 0 && !(kbc->ram[0] & MODE_AUX_OFF))
+        answer(kbc, kiln_ps2_queue_take(&kbc->mouse.queue), STATUS_AUX);
+    if (kbc->mouse.queue.n == 0)
+        kiln_ps2_mouse_send(&kbc->mouse);
 }
 
 static void
@@ -178,10 +204,19 @@ take_parameter(I8042 *kbc, uint8_t byte)
     case COMMAND_WRITE_OUTPUT: set_output(kbc, byte); break;
     case COMMAND_LOOP_KEYBOARD: answer(kbc, byte, 0); break;
     case COMMAND_LOOP_AUX: answer(kbc, byte, STATUS_AUX); break;
-    case COMMAND_TO_AUX: answer(kbc, RESEND, STATUS_AUX | STATUS_TIMEOUT); break;
+    case COMMAND_TO_AUX:
+        set_mode(kbc, 0, MODE_AUX_OFF);
+        if (kbc->options.mouse != NULL)
+            kiln_ps2_mouse_write(&kbc->mouse, byte);
+        else
+            answer(kbc, RESEND, STATUS_AUX | STATUS_TIMEOUT);
+        break;
     default: /* for the keyboard, whose port it turns on */
         set_mode(kbc, 0, MODE_KEYBOARD_OFF);
-        answer(kbc, RESEND, STATUS_TIMEOUT);
+        if (kbc->options.keyboard != NULL)
+            kiln_ps2_keyboard_write(&kbc->keyboard, byte);
+        else
+            answer(kbc, RESEND, STATUS_TIMEOUT);
         break;
     }
 }
@@ -199,6 +234,7 @@ data_read(void *opaque, uint64_t offset, unsigned size)
         /* The line falls with each byte, so that the next one is an edge of its own. */
         kiln_irq_output_set(&kbc->keyboard_irq, FALSE);
         kiln_irq_output_set(&kbc->aux_irq, FALSE);
+        fill(kbc);
         update_irqs(kbc);
     }
     return kbc->last;
@@ -211,6 +247,7 @@ data_write(void *opaque, uint64_t offset, uint64_t data, unsigned size)
 
     kbc->status &= (uint8_t)~STATUS_COMMAND;
     take_parameter(kbc, (uint8_t)data);
+    fill(kbc);
 }
 
 static uint64_t
@@ -228,12 +265,127 @@ command_write(void *opaque, uint64_t offset, uint64_t data, unsigned size)
 
     kbc->status |= STATUS_COMMAND;
     run_command(kbc, (uint8_t)data);
+    fill(kbc);
 }
 
 static const KilnRegionOps data_ops = { .read = data_read, .write = data_write, .max_access = 1 };
 static const KilnRegionOps command_ops = { .read = status_read,
                                            .write = command_write,
                                            .max_access = 1 };
+
+/* ---- who types and points: main thread ---------------------------------------------------------
+ */
+
+static void
+repeat_from(I8042 *kbc, uint64_t delay_ns)
+{
+    if (kbc->options.clock == NULL)
+        return;
+    kbc->repeat_ns = kbc->keyboard.held != 0 ? kiln_clock_now(kbc->options.clock) + delay_ns : 0;
+    if (kbc->repeat_ns != 0)
+        kiln_clock_timer_arm(&kbc->repeat, kbc->repeat_ns);
+    else
+        kiln_clock_timer_cancel(&kbc->repeat);
+}
+
+static void
+repeat_key(void *opaque)
+{
+    I8042 *kbc = opaque;
+    KILN_LOCK_SCOPE(&kbc->device.lock);
+
+    if (kbc->repeat_ns == 0 || kiln_clock_now(kbc->options.clock) < kbc->repeat_ns)
+        return;
+    if (kbc->keyboard.held != 0)
+        kiln_ps2_keyboard_key(&kbc->keyboard, kbc->keyboard.held, TRUE);
+    fill(kbc);
+    repeat_from(kbc, kiln_ps2_keyboard_period_ns(&kbc->keyboard));
+}
+
+static gboolean
+has_key(void *device, uint16_t code)
+{
+    return kiln_ps2_keyboard_has(code);
+}
+
+static void
+press_key(void *device, uint16_t code, gboolean down)
+{
+    I8042 *kbc = device;
+    KILN_LOCK_SCOPE(&kbc->device.lock);
+
+    kiln_ps2_keyboard_key(&kbc->keyboard, code, down);
+    fill(kbc);
+    repeat_from(kbc, kiln_ps2_keyboard_delay_ns(&kbc->keyboard));
+}
+
+static gboolean
+keyboard_listens(void *device)
+{
+    I8042 *kbc = device;
+    KILN_LOCK_SCOPE(&kbc->device.lock);
+
+    return kbc->keyboard.scanning && !(kbc->ram[0] & MODE_KEYBOARD_OFF);
+}
+
+static void
+press_button(void *device, uint16_t code, gboolean down)
+{
+    I8042 *kbc = device;
+    KILN_LOCK_SCOPE(&kbc->device.lock);
+
+    kiln_ps2_mouse_button(&kbc->mouse, code, down);
+}
+
+/* The wheel's numbers grow towards the user, and y upwards. */
+static void
+turn_wheel(void *device, int vertical, int horizontal)
+{
+    I8042 *kbc = device;
+    KILN_LOCK_SCOPE(&kbc->device.lock);
+
+    kiln_ps2_mouse_move(&kbc->mouse, 0, 0, -vertical);
+}
+
+static void
+move_by(void *device, int dx, int dy)
+{
+    I8042 *kbc = device;
+    KILN_LOCK_SCOPE(&kbc->device.lock);
+
+    kiln_ps2_mouse_move(&kbc->mouse, dx, -dy, 0);
+}
+
+static void
+sync_mouse(void *device)
+{
+    I8042 *kbc = device;
+    KILN_LOCK_SCOPE(&kbc->device.lock);
+
+    kiln_ps2_mouse_send(&kbc->mouse);
+    fill(kbc);
+}
+
+static gboolean
+mouse_listens(void *device)
+{
+    I8042 *kbc = device;
+    KILN_LOCK_SCOPE(&kbc->device.lock);
+
+    return kbc->mouse.reporting && !(kbc->ram[0] & MODE_AUX_OFF);
+}
+
+static const KilnInputSinkOps keyboard_sink = { .has_key = has_key,
+                                                .key = press_key,
+                                                .listens = keyboard_listens };
+static const KilnInputSinkOps mouse_sink = { .button = press_button,
+                                             .wheel = turn_wheel,
+                                             .move_by = move_by,
+                                             .sync = sync_mouse,
+                                             .listens = mouse_listens };
+
+/* ---- life --------------------------------------------------------------------------------------
+ */
 
 static void
 i8042_reset(KilnDevice *device)
@@ -245,6 +397,10 @@ i8042_reset(KilnDevice *device)
     kbc->output = OUTPUT_NO_RESET | OUTPUT_A20;
     kbc->n_queued = 0;
     kbc->last = 0;
+    kbc->released = 0;
+    kiln_ps2_keyboard_reset(&kbc->keyboard);
+    kiln_ps2_mouse_reset(&kbc->mouse);
+    repeat_from(kbc, 0);
     memset(kbc->ram, 0, sizeof kbc->ram);
     /* As PC firmware leaves it, which direct boot skips. */
     set_mode(kbc, MODE_KEYBOARD_IRQ | MODE_AUX_IRQ | MODE_SYSTEM | MODE_TRANSLATE, 0);
@@ -257,6 +413,12 @@ i8042_free(KilnDevice *device)
 
     kiln_space_remove(kbc->options.io, &kbc->data_port);
     kiln_space_remove(kbc->options.io, &kbc->command_port);
+    if (kbc->keys != NULL)
+        kiln_inputs_remove(kbc->options.keyboard, kbc->keys);
+    if (kbc->pointer != NULL)
+        kiln_inputs_remove(kbc->options.mouse, kbc->pointer);
+    if (kbc->options.clock != NULL)
+        kiln_clock_timer_clear(&kbc->repeat);
     kiln_device_clear(device);
     g_free(kbc);
 }
@@ -270,6 +432,10 @@ i8042_post_load(void *object, GError **error)
     kbc->output &= OUTPUT_NO_RESET | OUTPUT_A20;
     for (unsigned i = 0; i < QUEUE_MAX; i++)
         kbc->flags[i] &= STATUS_AUX | STATUS_TIMEOUT;
+    if (kbc->keyboard.set == 0)
+        kiln_ps2_keyboard_reset(&kbc->keyboard); /* a stream of before there was one */
+    kbc->keyboard.held = 0;                      /* whoever holds it is not here */
+    repeat_from(kbc, 0);
     update_irqs(kbc);
     return TRUE;
 }
@@ -283,12 +449,15 @@ static const KilnStateField i8042_fields[] = {
     KILN_STATE_BYTES(I8042, flags, 1),
     KILN_STATE_RANGE(I8042, n_queued, 1, 0, QUEUE_MAX),
     KILN_STATE(I8042, last, 1),
+    KILN_STATE_RANGE(I8042, released, 2, 0, 1),
+    KILN_STATE_STRUCT(I8042, keyboard, 2, &kiln_ps2_keyboard_state),
+    KILN_STATE_STRUCT(I8042, mouse, 2, &kiln_ps2_mouse_state),
     KILN_STATE_END,
 };
 
 static const KilnStateDescription i8042_state = {
     .name = "i8042",
-    .version = 1,
+    .version = 2,
     .min_version = 1,
     .fields = i8042_fields,
     .post_load = i8042_post_load,
@@ -309,7 +478,15 @@ kiln_i8042_new(const KilnI8042Options *options, GError **error)
     kbc->aux_irq = KILN_IRQ_OUTPUT(options->aux_irq);
     kiln_region_init(&kbc->data_port, &kbc->device, &data_ops, 1);
     kiln_region_init(&kbc->command_port, &kbc->device, &command_ops, 1);
+    if (options->clock != NULL)
+        kiln_clock_timer_init(&kbc->repeat, options->clock, repeat_key, kbc);
     i8042_reset(&kbc->device);
+    if (options->keyboard != NULL)
+        kbc->keys = kiln_inputs_add(options->keyboard, KILN_INPUT_KEYS, KILN_INPUT_RANK_PS2,
+                                    &keyboard_sink, kbc);
+    if (options->mouse != NULL)
+        kbc->pointer = kiln_inputs_add(options->mouse, KILN_INPUT_RELATIVE, KILN_INPUT_RANK_PS2,
+                                       &mouse_sink, kbc);
     if (!kiln_space_add(options->io, &kbc->data_port, PORT_DATA, error) ||
         !kiln_space_add(options->io, &kbc->command_port, PORT_COMMAND, error)) {
         i8042_free(&kbc->device);

@@ -18,6 +18,9 @@ libkiln_device_a_SOURCES = \
 	%D%/pflash.c %D%/pflash.h \
 	%D%/pflash-store.c %D%/pflash-store.h \
 	%D%/port92.c %D%/port92.h \
+	%D%/ps2-keyboard.c %D%/ps2-keyboard.h \
+	%D%/ps2-mouse.c %D%/ps2-mouse.h \
+	%D%/ps2-queue.h \
 	%D%/pvpanic.c %D%/pvpanic.h \
 	%D%/reset.h \
 	%D%/root-port.c %D%/root-port.h \

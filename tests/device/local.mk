@@ -93,3 +93,8 @@ ahci_driver = tests/lib/ahci-driver.c tests/lib/ahci-driver.h \
 	tests/lib/memory-block.c tests/lib/memory-block.h
 tests_device_ahci_test_SOURCES = tests/device/ahci-test.c $(ahci_driver)
 tests_device_virtio_gpu_test_SOURCES = tests/device/virtio-gpu-test.c
+
+# Keyboard and mouse.
+check_PROGRAMS += tests/device/ps2-test
+TESTS += tests/device/ps2-test
+tests_device_ps2_test_SOURCES = tests/device/ps2-test.c
