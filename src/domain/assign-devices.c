@@ -102,6 +102,66 @@ assign_iothreads(KilnDomain *domain)
                                      .value = threads->list->len };
 }
 
+static gboolean
+has_input(const KilnDomain *domain, const KilnInput *like)
+{
+    for (guint i = 0; i < domain->inputs->len; i++) {
+        const KilnInput *input = g_ptr_array_index(domain->inputs, i);
+
+        if (input->type == like->type && input->bus == like->bus)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* What <graphics> brings along: something to look at, and PS/2 devices for who has no others. */
+static void
+add_screen(KilnDomain *domain)
+{
+    static const char *const inputs[] = { "<input type='mouse' bus='ps2'/>",
+                                          "<input type='keyboard' bus='ps2'/>" };
+    static const char video[] = "<video><model type='vga'/></video>";
+    g_autoptr(KilnFaults) faults = kiln_faults_new();
+
+    if (domain->graphics->len == 0)
+        return;
+    for (guint i = 0; i < G_N_ELEMENTS(inputs); i++) {
+        g_autoptr(KilnXmlNode) node = kiln_xml_parse(inputs[i], strlen(inputs[i]), faults);
+        KilnInput *input = kiln_input_parse(node, faults);
+
+        if (has_input(domain, input))
+            kiln_input_free(input);
+        else
+            g_ptr_array_add(domain->inputs, input);
+    }
+    if (domain->videos->len == 0) {
+        g_autoptr(KilnXmlNode) node = kiln_xml_parse(video, strlen(video), faults);
+
+        g_ptr_array_add(domain->videos, kiln_video_parse(node, faults));
+    }
+}
+
+/* As libvirt writes them. */
+static void
+assign_videos(KilnDomain *domain)
+{
+    enum { VRAM_KIB = 16384 };
+
+    for (guint i = 0; i < domain->videos->len; i++) {
+        KilnVideo *video = g_ptr_array_index(domain->videos, i);
+        KilnVideoModel *model = &video->model;
+
+        if (model->type == KILN_VIDEO_TYPE_NONE)
+            continue;
+        if (!model->vram_kib.set && model->type != KILN_VIDEO_TYPE_VIRTIO)
+            model->vram_kib = (KilnUint){ .set = TRUE, .value = VRAM_KIB };
+        if (!model->heads.set || model->heads.value == 0)
+            model->heads = (KilnUint){ .set = TRUE, .value = 1 };
+        if (i == 0)
+            model->primary = KILN_SWITCH_ON;
+    }
+}
+
 static void
 assign_inputs(KilnDomain *domain)
 {
@@ -164,6 +224,8 @@ kiln_assign_devices(KilnDomain *domain, KilnFaults *faults)
     assign_disks(domain, faults);
     assign_interfaces(domain);
     assign_inputs(domain);
+    add_screen(domain);
+    assign_videos(domain);
     assign_memories(domain);
     assign_small_ones(domain);
 }

@@ -124,6 +124,8 @@ needs_slot(const char *element, const void *device)
         return ((const KilnWatchdog *)device)->model == KILN_WATCHDOG_MODEL_I6300ESB;
     if (strcmp(element, "input") == 0)
         return ((const KilnInput *)device)->bus == KILN_INPUT_BUS_VIRTIO;
+    if (strcmp(element, "video") == 0)
+        return ((const KilnVideo *)device)->model.type != KILN_VIDEO_TYPE_NONE;
     if (strcmp(element, "hostdev") == 0)
         return ((const KilnHostdev *)device)->type == KILN_HOSTDEV_TYPE_PCI;
     if (strcmp(element, "memory") == 0) {
@@ -178,7 +180,25 @@ note_buses(Slots *slots)
     for (guint slot = 0x1d; slot < N_SLOTS; slot++)
         slots->functions[0][slot] = 0xff;
     slots->functions[0][0] = 0xff; /* the host bridge */
-    slots->functions[0][1] = 0xff;
+}
+
+/* As on QEMU's q35 under libvirt: 00:01.0 is the primary adapter's, and nobody else's. */
+static void
+place_primary_video(Slots *slots)
+{
+    enum { SLOT = 1 };
+    KilnVideo *video =
+        slots->domain->videos->len > 0 ? g_ptr_array_index(slots->domain->videos, 0) : NULL;
+
+    if (video != NULL && video->model.type != KILN_VIDEO_TYPE_NONE &&
+        slots->functions[0][SLOT] == 0 &&
+        (video->info.address.type == KILN_ADDRESS_ABSENT ||
+         (video->info.address.type == KILN_ADDRESS_PCI &&
+          !kiln_pci_address_chosen(&video->info.address.pci)))) {
+        video->info.address.type = KILN_ADDRESS_PCI;
+        video->info.address.pci = (KilnPciAddress){ .slot = SLOT };
+    }
+    slots->functions[0][SLOT] = 0xff;
 }
 
 /* The first function of the root bus that a further root port may have. */
@@ -300,6 +320,7 @@ kiln_assign_pci(KilnDomain *domain, KilnFaults *faults)
     slots->faults = faults;
     note_buses(slots);
     kiln_devices_foreach(domain, note_taken, slots);
+    place_primary_video(slots);
     place_ports(slots);
     kiln_devices_foreach(domain, give_slot, slots);
 }

@@ -166,6 +166,62 @@ scsi_queues(const KilnDomain *domain, const KilnXmlNode *node)
                : "a controller has 1024 queues of requests at most";
 }
 
+/* @node is an <input>. */
+static const char *
+input_bus(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const char *type = kiln_rule_attribute(node, "type");
+    const char *bus = kiln_rule_attribute(node, "bus");
+
+    return g_strcmp0(bus, "ps2") == 0 && g_strcmp0(type, "keyboard") != 0 &&
+                   g_strcmp0(type, "mouse") != 0
+               ? "on the PS/2 bus there are a keyboard and a mouse"
+               : NULL;
+}
+
+static guint64
+number_of(const KilnXmlNode *node, const char *name)
+{
+    const char *text = kiln_rule_attribute(node, name);
+
+    return text != NULL ? g_ascii_strtoull(text, NULL, 10) : 0;
+}
+
+/* The first <video> of the document, and the one that is told to be. */
+static gboolean
+is_first(const KilnXmlNode *video)
+{
+    for (guint i = 0; i < video->parent->children->len; i++) {
+        const KilnXmlNode *other = g_ptr_array_index(video->parent->children, i);
+
+        if (strcmp(other->name, video->name) == 0)
+            return other == video;
+    }
+    return TRUE;
+}
+
+/* @node is the <model> of a <video>. */
+static const char *
+video_model(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    enum { MAX_HEADS = 16, MAX_VRAM_KIB = 256 << 10 };
+    const char *type = kiln_rule_attribute(node, "type");
+    const char *primary = kiln_rule_attribute(node, "primary");
+    guint64 heads = number_of(node, "heads");
+
+    if (node->parent == NULL || node->parent->parent == NULL)
+        return NULL; /* a device by itself */
+    if (g_strcmp0(primary, "yes") == 0 && !is_first(node->parent))
+        return "the first <video> is the primary one";
+    if (g_strcmp0(type, "vga") == 0 && !is_first(node->parent))
+        return "there is one VGA, and it is the first <video>";
+    if (heads > MAX_HEADS)
+        return "a virtio GPU has 1 to 16 heads";
+    if (heads > 1 && g_strcmp0(type, "virtio") != 0)
+        return "only a virtio GPU has several heads";
+    return number_of(node, "vram") > MAX_VRAM_KIB ? "video memory is at most 262144 KiB" : NULL;
+}
+
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 #define RNG      "domain/devices/rng"
@@ -173,6 +229,7 @@ scsi_queues(const KilnDomain *domain, const KilnXmlNode *node)
 #define VSOCK    "domain/devices/vsock"
 #define FS       "domain/devices/filesystem"
 #define INPUT    "domain/devices/input"
+#define VIDEO    "domain/devices/video"
 #define WATCHDOG "domain/devices/watchdog"
 #define MEMORY   "domain/devices/memory"
 #define TPM      "domain/devices/tpm"
@@ -185,7 +242,6 @@ static const KilnDomainRule rules[] = {
     YES("domain/devices"),
     KEPT("domain/devices/emulator", "the guest runs in kiln"),
     KEPT("domain/devices/panic/alias/**", ALIASES),
-    KEPT("domain/devices/video/alias/**", ALIASES),
     YES("domain/devices/panic"),
     YES("domain/devices/panic@model", .values = "isa",
         .note = "Hyper-V enlightenments are not available in this version"),
@@ -320,8 +376,8 @@ static const KilnDomainRule rules[] = {
     YES(INPUT "@type", .values = "tablet mouse keyboard passthrough",
         .note = "evdev devices of the host are given to a display, which is not available in this "
                 "version"),
-    YES(INPUT "@bus", .values = "virtio",
-        .note = "PS/2 and USB devices are not available in this version"),
+    YES(INPUT "@bus", .values = "virtio ps2", .check = input_bus,
+        .note = "USB devices are not available in this version"),
     YES(INPUT "@model", VIRTIO_MODEL),
     YES(INPUT "/source"),
     YES(INPUT "/source@evdev"),
@@ -391,11 +447,28 @@ static const KilnDomainRule rules[] = {
     YES(HOSTDEV "/source/address@*"),
     PCI_DEVICE(HOSTDEV),
 
-    YES("domain/devices/video/model[type=none]"),
-    YES("domain/devices/video/model[type=none]@type"),
-    YES("domain/devices/video"),
-    NO("domain/devices/video/*",
-       "video adapters are not available in this version; say model type='none'"),
+    YES(VIDEO),
+    YES(VIDEO "/model", .check = video_model),
+    YES(VIDEO "/model@type", .values = "vga bochs virtio none",
+        .note = "the others are not available in this version"),
+    YES(VIDEO "/model@vram"),
+    YES(VIDEO "/model@heads"),
+    YES(VIDEO "/model@primary"),
+    NO(VIDEO "/model@*", "that is of other models"),
+    YES(VIDEO "/model/acceleration"),
+    YES(VIDEO "/model/acceleration@accel3d", .values = "no",
+        .note = "the host's GPU is not available to guests in this version"),
+    YES(VIDEO "/model/acceleration@accel2d", .values = "no", .note = "that is of other models"),
+    NO(VIDEO "/model/acceleration@rendernode",
+       "the host's GPU is not available to guests in this version"),
+    YES(VIDEO "/model/resolution"),
+    YES(VIDEO "/model/resolution@*"),
+    YES(VIDEO "/driver"),
+    YES(VIDEO "/driver@name", .values = "qemu",
+        .note = "vhost-user GPUs are not available in this version"),
+    VIRTIO_DRIVER(VIDEO "/driver"),
+    NO(VIDEO "/driver@vgaconf", "that is of bhyve"),
+    PCI_DEVICE(VIDEO),
     KEPT("domain/devices/audio[type=none]", "no sound device uses it"),
     KEPT("domain/devices/audio[type=none]@*", NULL),
     NO("domain/devices/audio", "sound is not available in this version"),

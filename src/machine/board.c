@@ -12,6 +12,7 @@
 #include "device/pvpanic.h"
 #include "device/rtc.h"
 #include "domain/domain.h"
+#include "machine/devices.h"
 #include "memory/layout.h"
 
 enum {
@@ -122,6 +123,11 @@ build_isa_devices(KilnMachine *machine, GError **error)
     };
     KilnPvpanicOptions pvpanic = { .io = machine->io, .event = guest_panic, .opaque = machine };
 
+    if (kiln_machine_has_ps2(machine, KILN_INPUT_TYPE_KEYBOARD))
+        i8042.keyboard = kiln_machine_inputs(machine);
+    if (kiln_machine_has_ps2(machine, KILN_INPUT_TYPE_MOUSE))
+        i8042.mouse = kiln_machine_inputs(machine);
+    i8042.clock = i8042.keyboard != NULL ? machine->clock : NULL;
     machine->rtc = kiln_rtc_new(&rtc, error);
     return add(machine, machine->rtc) && add(machine, kiln_i8042_new(&i8042, error)) &&
            add(machine, kiln_port92_new(&port92, error)) &&

@@ -104,7 +104,7 @@ build_vm(KilnMachine *machine, GError **error)
     guint n_vcpus = kiln_machine_n_vcpus(machine);
     KilnVmOptions options = { .n_vcpus = n_vcpus };
 
-    if (kiln_machine_has_firmware(machine)) {
+    if (kiln_machine_has_firmware(machine) || kiln_machine_has_vga(machine)) {
         options.hole = KILN_LAYOUT_VGA_HOLE;
         options.hole_size = KILN_LAYOUT_VGA_HOLE_END - KILN_LAYOUT_VGA_HOLE;
     }
@@ -125,6 +125,8 @@ kiln_machine_new(KilnDomain *domain, const KilnMachineOptions *options, GError *
     machine->initrd_fd = -1;
     machine->devices = g_ptr_array_new();
     machine->virtios = g_ptr_array_new();
+    machine->lights = g_ptr_array_new_with_free_func(g_free);
+    machine->surfaces = g_ptr_array_new();
     machine->root_ports = g_hash_table_new(NULL, NULL);
     kiln_machine_init_disks(machine);
     machine->memory_devices = g_ptr_array_new_with_free_func(g_free);
@@ -164,6 +166,9 @@ kiln_machine_free(KilnMachine *machine)
         kiln_device_free(g_ptr_array_index(machine->devices, i - 1));
     g_ptr_array_unref(machine->devices);
     g_ptr_array_unref(machine->virtios);
+    kiln_inputs_free(machine->inputs);
+    g_ptr_array_unref(machine->lights);
+    g_ptr_array_unref(machine->surfaces);
     g_hash_table_unref(machine->root_ports);
     kiln_machine_free_disks(machine);
     g_ptr_array_unref(machine->memory_devices);

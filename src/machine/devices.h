@@ -3,6 +3,7 @@
 #ifndef KILN_MACHINE_DEVICES_H
 #define KILN_MACHINE_DEVICES_H
 
+#include "display/input.h"
 #include "domain/domain.h"
 #include "machine/machine.h"
 #include "virtio/device.h"
@@ -20,11 +21,21 @@ gboolean kiln_machine_build_rngs(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_balloon(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_memory_devices(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_inputs(KilnMachine *machine, GError **error);
+gboolean kiln_machine_build_videos(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_watchdogs(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_vsocks(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_filesystems(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_tpm(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_hostdevs(KilnMachine *machine, GError **error);
+
+/* Whether there is an adapter with VGA's memory at 0xa0000. */
+gboolean kiln_machine_has_vga(const KilnMachine *machine);
+
+/* Whether <input bus='ps2'> asks for one of @type. */
+gboolean kiln_machine_has_ps2(const KilnMachine *machine, KilnInputType type);
+
+/* Keyboards and pointers; made when there is the first. */
+KilnInputs *kiln_machine_inputs(KilnMachine *machine);
 
 /* What every virtio device is told: its name, guest RAM, ring features, if it has a <driver>
  * (nullable); the main context. */

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Keys that a user sends without a display (virDomainSendKey); see machine.h. */
 #include "base/error.h"
-#include "device/virtio-input.h"
 #include "machine/private.h"
 
-#include <linux/input-event-codes.h>
-#include <linux/virtio_ids.h>
 #include <string.h>
 
 enum { MAX_HOLD_MS = 60000 };
 
-static void
+/* FALSE: the keyboard does not have a key; those before it were pressed. */
+static gboolean
 press(KilnMachineHeldKeys *held, gboolean down)
 {
-    for (guint i = 0; i < held->n; i++)
-        kiln_virtio_input_key(held->keyboard, held->keys[i], down);
-    (void)kiln_virtio_input_sync(held->keyboard);
+    guint i = 0;
+
+    while (i < held->n && kiln_inputs_key(held->inputs, held->keys[i], down))
+        i++;
+    kiln_inputs_sync(held->inputs);
+    return i == held->n;
 }
 
 static gboolean
@@ -24,21 +25,8 @@ let_go(gpointer data)
     KilnMachineHeldKeys *held = data;
 
     held->source = 0;
-    press(held, FALSE);
+    (void)press(held, FALSE);
     return G_SOURCE_REMOVE;
-}
-
-/* A mouse has keys too: a keyboard is what has letters. */
-static KilnVirtioDevice *
-find_keyboard(const KilnMachine *machine)
-{
-    for (guint i = 0; i < machine->virtios->len; i++) {
-        KilnVirtioDevice *device = g_ptr_array_index(machine->virtios, i);
-
-        if (device->ops->id == VIRTIO_ID_INPUT && kiln_virtio_input_has(device, EV_KEY, KEY_A))
-            return device;
-    }
-    return NULL;
 }
 
 gboolean
@@ -46,12 +34,11 @@ kiln_machine_send_keys(KilnMachine *machine, const guint16 *keys, guint n, guint
                        GError **error)
 {
     KilnMachineHeldKeys *held = &machine->held;
-    KilnVirtioDevice *keyboard = find_keyboard(machine);
 
     if (machine->state != KILN_MACHINE_RUNNING)
         return kiln_error_set(error, KILN_ERROR_STATE, "the guest is %s",
                               kiln_machine_state_name(machine->state));
-    if (keyboard == NULL)
+    if (machine->inputs == NULL || !kiln_inputs_has_keyboard(machine->inputs))
         return kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
                               "the guest has no keyboard: its definition lacks <input "
                               "type='keyboard' bus='virtio'/>");
@@ -59,18 +46,17 @@ kiln_machine_send_keys(KilnMachine *machine, const guint16 *keys, guint n, guint
         return kiln_error_set(error, KILN_ERROR_INVALID,
                               "1 to %d keys can be held for %d ms at most", KILN_MACHINE_MAX_KEYS,
                               MAX_HOLD_MS);
-    for (guint i = 0; i < n; i++) {
-        if (!kiln_virtio_input_has(keyboard, EV_KEY, keys[i]))
-            return kiln_error_set(error, KILN_ERROR_INVALID, "the keyboard has no key %u", keys[i]);
-    }
     if (held->source != 0) { /* the ones before */
         g_source_remove(held->source);
         (void)let_go(held);
     }
-    held->keyboard = keyboard;
+    held->inputs = machine->inputs;
     held->n = n;
     memcpy(held->keys, keys, n * sizeof *keys);
-    press(held, TRUE);
+    if (!press(held, TRUE)) {
+        (void)press(held, FALSE);
+        return kiln_error_set(error, KILN_ERROR_INVALID, "the keyboard has no such key");
+    }
     held->source = g_timeout_add(hold_ms, let_go, held);
     return TRUE;
 }

@@ -11,6 +11,7 @@ libkiln_machine_a_SOURCES = \
 	%D%/fw-cfg.c %D%/fw-cfg.h %D%/fw-cfg-boot.c \
 	%D%/functions.c %D%/functions.h \
 	%D%/hostdevs.c \
+	%D%/inputs.c \
 	%D%/io.c %D%/io.h \
 	%D%/keyboard.c \
 	%D%/lifecycle.c \
@@ -31,6 +32,7 @@ libkiln_machine_a_SOURCES = \
 	%D%/statistics.c %D%/statistics.h %D%/statistics-devices.c \
 	%D%/tables.c %D%/tables.h \
 	%D%/tpm.c \
+	%D%/video.c \
 	%D%/virtio-serial.c \
 	%D%/vcpu-group.c %D%/vcpu-group.h \
 	%D%/vsock-fs.c

@@ -12,6 +12,8 @@
 #include "device/reset.h"
 #include "device/scsi.h"
 #include "device/tpm-emulator.h"
+#include "display/input.h"
+#include "display/surface.h"
 #include "kvm/cpuid.h"
 #include "kvm/kvm.h"
 #include "kvm/vm.h"
@@ -66,11 +68,17 @@ enum { KILN_MACHINE_MAX_KEYS = 16 }; /* libvirt's VIR_DOMAIN_SEND_KEY_MAX_KEYS *
 
 /* Keys that are down until a timer lets them go. */
 typedef struct {
-    KilnVirtioDevice *keyboard; /* one of @virtios */
+    KilnInputs *inputs; /* the machine's */
     guint16 keys[KILN_MACHINE_MAX_KEYS];
     guint n;
     guint source; /* 0: none are down */
 } KilnMachineHeldKeys;
+
+/* Lights of a keyboard. */
+typedef struct {
+    KilnInputSink *sink; /* (nullable): one of the machine's inputs */
+    KilnInputLights on;
+} KilnMachineLights;
 
 /* An interface. */
 typedef struct {
@@ -105,6 +113,9 @@ struct KilnMachine {
     KilnDevice *rtc;                             /* one of @devices */
     GHashTable *root_ports;    /* (owned) index -> KilnPciDevice, one of @devices */
     KilnIoThreads *threads;    /* (owned) */
+    KilnInputs *inputs;        /* (owned) (nullable): keyboards and pointers */
+    GPtrArray *lights;         /* (owned) of KilnMachineLights */
+    GPtrArray *surfaces;       /* (owned) of KilnSurface, of devices: the primary screen first */
     KilnMachineHeldKeys held;  /* of the keyboard */
     KilnTpmEmulator *tpm;      /* (owned) (nullable) */
     KilnProcess *swtpm;        /* (owned) (nullable) */

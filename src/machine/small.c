@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Devices that need little: <rng>, <memballoon>, <input>, <watchdog>. */
+/* Devices that need little: <rng>, <memballoon>, <watchdog>. */
 #include "machine/devices.h"
 
 #include "base/error.h"
 #include "device/i6300esb.h"
 #include "device/virtio-balloon.h"
-#include "device/virtio-input.h"
 #include "device/virtio-rng.h"
 #include "machine/chars.h"
 #include "machine/functions.h"
@@ -110,44 +109,6 @@ kiln_machine_build_balloon(KilnMachine *machine, GError **error)
     machine->balloon = NULL;
     g_prefix_error(error, "memballoon: ");
     return FALSE;
-}
-
-/* ---- <input> -----------------------------------------------------------------------------------
- */
-
-static gboolean
-build_input(KilnMachine *machine, const KilnInput *input, GError **error)
-{
-    KilnVirtioInputOptions options = {
-        .virtio = kiln_machine_virtio_options(machine, &input->info, &input->virtio),
-        .fd = -1,
-        .path = input->evdev,
-    };
-    KilnVirtioDevice *device;
-
-    switch (input->type) {
-    case KILN_INPUT_TYPE_TABLET: options.kind = KILN_VIRTIO_INPUT_TABLET; break;
-    case KILN_INPUT_TYPE_MOUSE: options.kind = KILN_VIRTIO_INPUT_MOUSE; break;
-    case KILN_INPUT_TYPE_PASSTHROUGH: options.kind = KILN_VIRTIO_INPUT_HOST; break;
-    default: options.kind = KILN_VIRTIO_INPUT_KEYBOARD; break;
-    }
-    device = kiln_virtio_input_new(&options, error);
-    return device != NULL &&
-           kiln_machine_add_virtio(machine, device, &input->info, &input->virtio, 0, error);
-}
-
-gboolean
-kiln_machine_build_inputs(KilnMachine *machine, GError **error)
-{
-    for (guint i = 0; i < machine->domain->inputs->len; i++) {
-        const KilnInput *input = g_ptr_array_index(machine->domain->inputs, i);
-
-        if (!build_input(machine, input, error)) {
-            g_prefix_error(error, "%s: ", input->info.alias);
-            return FALSE;
-        }
-    }
-    return TRUE;
 }
 
 /* ---- <watchdog> --------------------------------------------------------------------------------
