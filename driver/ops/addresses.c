@@ -3,8 +3,10 @@
 #include "ops/addresses.h"
 
 #include <gio/gio.h>
+#include <ifaddrs.h>
 #include <json-glib/json-glib.h>
 #include <libvirt/libvirt.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #define LEASES "/var/lib/libvirt/dnsmasq"
@@ -136,6 +138,57 @@ kiln_addresses_read_leases(GPtrArray *interfaces, const char *text, gint64 now)
     }
 }
 
+/* The length of @mask, if @host is an address in the same network as @address; else 0. */
+static guint
+prefix_in(const GInetAddress *address, const struct ifaddrs *host)
+{
+    gsize size = g_inet_address_get_native_size((GInetAddress *)address);
+    const guint8 *bytes = g_inet_address_to_bytes((GInetAddress *)address);
+    int family = g_inet_address_get_family((GInetAddress *)address) == G_SOCKET_FAMILY_IPV4
+                     ? AF_INET
+                     : AF_INET6;
+    const guint8 *own, *mask;
+    guint prefix = 0;
+
+    if (host->ifa_addr == NULL || host->ifa_netmask == NULL || host->ifa_addr->sa_family != family)
+        return 0;
+    own = family == AF_INET ? (void *)&((struct sockaddr_in *)host->ifa_addr)->sin_addr
+                            : (void *)&((struct sockaddr_in6 *)host->ifa_addr)->sin6_addr;
+    mask = family == AF_INET ? (void *)&((struct sockaddr_in *)host->ifa_netmask)->sin_addr
+                             : (void *)&((struct sockaddr_in6 *)host->ifa_netmask)->sin6_addr;
+    for (gsize i = 0; i < size; i++) {
+        if (((bytes[i] ^ own[i]) & mask[i]) != 0)
+            return 0;
+        prefix += (guint)__builtin_popcount(mask[i]);
+    }
+    return prefix;
+}
+
+void
+kiln_addresses_measure(GPtrArray *interfaces, const struct ifaddrs *hosts)
+{
+    for (guint i = 0; i < interfaces->len; i++) {
+        GArray *addresses = ((Interface *)g_ptr_array_index(interfaces, i))->addresses;
+
+        for (guint j = 0; j < addresses->len; j++) {
+            remote_domain_ip_addr *found = &g_array_index(addresses, remote_domain_ip_addr, j);
+            g_autoptr(GInetAddress) address = g_inet_address_new_from_string(found->addr);
+
+            for (const struct ifaddrs *host = hosts; address != NULL && host != NULL;
+                 host = host->ifa_next)
+                found->prefix = MAX(found->prefix, prefix_in(address, host));
+        }
+    }
+}
+
+guint
+kiln_addresses_prefix(GPtrArray *interfaces, guint i, guint j)
+{
+    const Interface *interface = g_ptr_array_index(interfaces, i);
+
+    return g_array_index(interface->addresses, remote_domain_ip_addr, j).prefix;
+}
+
 /* ---- The worker ---- */
 
 typedef struct {
@@ -156,6 +209,7 @@ static void
 read_all_leases(GPtrArray *interfaces)
 {
     g_autoptr(GDir) dir = g_dir_open(LEASES, 0, NULL);
+    struct ifaddrs *hosts = NULL;
     const char *name;
 
     while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
@@ -167,6 +221,9 @@ read_all_leases(GPtrArray *interfaces)
             length > 0 && length <= MAX_STATUS_BYTES)
             kiln_addresses_read_leases(interfaces, text, g_get_real_time() / G_USEC_PER_SEC);
     }
+    if (getifaddrs(&hosts) == 0)
+        kiln_addresses_measure(interfaces, hosts);
+    freeifaddrs(hosts);
 }
 
 /* Worker. */

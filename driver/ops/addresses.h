@@ -8,6 +8,8 @@
 
 #include "rpc/call.h"
 
+struct ifaddrs; /* getifaddrs(3) */
+
 /* Returns: (transfer full): no interfaces yet. */
 GPtrArray *kiln_addresses_of_new(void);
 void kiln_addresses_add(GPtrArray *interfaces, const char *name, const char *mac);
@@ -18,6 +20,13 @@ void kiln_addresses_found(GPtrArray *interfaces, const char *mac, const char *ad
 
 /* How many were found, of interface @i. */
 guint kiln_addresses_count(GPtrArray *interfaces, guint i);
+
+/* The prefix of the @jth one of interface @i; 0 if it is not known. */
+guint kiln_addresses_prefix(GPtrArray *interfaces, guint i, guint j);
+
+/* Gives each that is in a network of the @hosts' own the prefix of that network: a lease has none.
+ */
+void kiln_addresses_measure(GPtrArray *interfaces, const struct ifaddrs *hosts);
 
 /* What is in the text of /proc/net/arp. */
 void kiln_addresses_read_arp(GPtrArray *interfaces, const char *text);

@@ -8,6 +8,8 @@
 #include "tests/driver/fake-guest.h"
 #include "tests/lib/kiln-test.h"
 
+#include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <libvirt/libvirt.h>
 #include <sched.h>
 #include <string.h>
@@ -643,6 +645,41 @@ START_TEST(addresses_in_files)
 }
 END_TEST
 
+static struct ifaddrs
+host_address(struct sockaddr_in *address, struct sockaddr_in *mask, const char *text,
+             const char *mask_text)
+{
+    *address = *mask = (struct sockaddr_in){ .sin_family = AF_INET };
+    ck_assert_int_eq(inet_pton(AF_INET, text, &address->sin_addr), 1);
+    ck_assert_int_eq(inet_pton(AF_INET, mask_text, &mask->sin_addr), 1);
+    return (struct ifaddrs){ .ifa_addr = (struct sockaddr *)address,
+                             .ifa_netmask = (struct sockaddr *)mask };
+}
+
+/* virsh domifaddr showed /0. */
+START_TEST(leases_have_the_prefix_of_their_network)
+{
+    g_autoptr(GPtrArray) found = kiln_addresses_of_new();
+    struct sockaddr_in addresses[2], masks[2];
+    struct ifaddrs hosts[] = {
+        { .ifa_name = (char *)"without an address" },
+        host_address(&addresses[0], &masks[0], "10.0.0.1", "255.0.0.0"),
+        host_address(&addresses[1], &masks[1], "192.168.122.1", "255.255.255.128"),
+    };
+
+    hosts[0].ifa_next = &hosts[1];
+    hosts[1].ifa_next = &hosts[2];
+    kiln_addresses_add(found, "net0", "52:54:00:00:00:01");
+    kiln_addresses_found(found, "52:54:00:00:00:01", "192.168.122.7", 0);
+    kiln_addresses_found(found, "52:54:00:00:00:01", "192.168.122.200", 0);
+    kiln_addresses_found(found, "52:54:00:00:00:01", "fe80::1", 0);
+    kiln_addresses_measure(found, hosts);
+    ck_assert_uint_eq(kiln_addresses_prefix(found, 0, 0), 25);
+    ck_assert_uint_eq(kiln_addresses_prefix(found, 0, 1), 0);
+    ck_assert_uint_eq(kiln_addresses_prefix(found, 0, 2), 0);
+}
+END_TEST
+
 /* ---- Keys ---- */
 
 START_TEST(keys_and_interrupts)
@@ -703,6 +740,7 @@ main(void)
     tcase_add_test(devices, devices_of_the_definition);
     tcase_add_test(devices, a_link_is_cut_live);
     tcase_add_test(devices, addresses_in_files);
+    tcase_add_test(devices, leases_have_the_prefix_of_their_network);
     tcase_add_test(devices, keys_and_interrupts);
     return kiln_test_main(suite);
 }
