@@ -28,3 +28,9 @@ EXTRA_DIST += tests/driver/corpus-test.py tests/driver/corpus-source
 check-corpus: all tests/driver/fake-kiln
 	@$(AM_TESTS_ENVIRONMENT) $(PYTHON3) $(srcdir)/tests/driver/corpus-test.py
 .PHONY: check-corpus
+
+# virt-manager, which needs a screen of its own, and guests of /dev/kvm.
+EXTRA_DIST += tests/driver/gui-test.py
+check-driver-gui: all tests/machine/guest.elf
+	@$(AM_TESTS_ENVIRONMENT) G_DEBUG= $(PYTHON3) $(srcdir)/tests/driver/gui-test.py
+.PHONY: check-driver-gui
