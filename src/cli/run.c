@@ -43,6 +43,7 @@ typedef struct {
     gboolean console;
     gboolean paused;
     gboolean verbose;
+    gboolean reset_nvram;
     char **captures; /* (owned) (nullable) */
     char *sandbox;   /* (owned) (nullable): as given */
     KilnFd ready_fd; /* -1: nobody waits there, or no more */
@@ -235,6 +236,7 @@ start(Run *run, KilnDomain *domain, const RunOptions *options, GError **error)
                                            .state_dir = state,
                                            .captures = (const char *const *)options->captures,
                                            .console = options->console,
+                                           .reset_nvram = options->reset_nvram,
                                            .thread_started = kiln_sandbox_enter_vcpu_thread };
     KilnControlGuest guest;
 
@@ -391,6 +393,8 @@ kiln_command_run(int argc, char **argv)
           "Connect the first serial port to this terminal, whatever FILE says of it", NULL },
         { "paused", 'p', 0, G_OPTION_ARG_NONE, &options.paused,
           "Wait before the first instruction, for 'kiln ctl NAME resume'", NULL },
+        { "reset-nvram", 0, 0, G_OPTION_ARG_NONE, &options.reset_nvram,
+          "Make the firmware's variables anew, of their template", NULL },
         { "capture", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.captures,
           "Capture what passes an interface (alias or MAC address) into a file, in libpcap's "
           "format",

@@ -42,6 +42,45 @@ no_kernel(const KilnDomain *domain, const KilnXmlNode *node)
                : NULL;
 }
 
+static gboolean
+has_flash(const KilnOs *os)
+{
+    return os->firmware == KILN_FIRMWARE_EFI || os->loader_type == KILN_LOADER_PFLASH;
+}
+
+static const char *
+efi_loader(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const KilnOs *os = &domain->os;
+
+    if (os->firmware == KILN_FIRMWARE_EFI && os->loader_type == KILN_LOADER_ROM)
+        return "UEFI firmware is in flash: say type='pflash'";
+    if (os->loader_type == KILN_LOADER_PFLASH && os->loader == NULL &&
+        os->firmware != KILN_FIRMWARE_EFI)
+        return "give the path of an image, or <os firmware='efi'>";
+    return no_kernel(domain, node);
+}
+
+static const char *
+stateless(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    return domain->os.loader_stateless == KILN_SWITCH_OFF && !has_flash(&domain->os)
+               ? "a BIOS keeps nothing"
+               : NULL;
+}
+
+static const char *
+nvram(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    if (!has_flash(&domain->os))
+        return "a BIOS has no variables: they are of UEFI firmware in flash";
+    if (domain->os.loader_stateless == KILN_SWITCH_ON)
+        return "<loader stateless='yes'> keeps no variables";
+    return domain->os.loader_readonly == KILN_SWITCH_OFF
+               ? "with <loader readonly='no'> the variables are in its own image"
+               : NULL;
+}
+
 /* The names that OVMF and SeaBIOS give to what is theirs to read are kiln's to fill. */
 static const char *
 fwcfg_entry(const KilnDomain *domain, const KilnXmlNode *node)
@@ -173,21 +212,38 @@ static const KilnDomainRule rules[] = {
     NO("domain/resource", NEEDS_CGROUPS),
 
     /* Boot */
-    YES("domain/os", .note = "a guest without <kernel> boots by SeaBIOS"),
-    YES("domain/os@firmware", .check = no_kernel, .values = "bios",
-        .note = "UEFI firmware is not available in this version"),
+    YES("domain/os",
+        .note = "a guest without <kernel> boots by SeaBIOS, unless UEFI firmware is asked for"),
+    YES("domain/os@firmware", .check = no_kernel, .values = "bios efi",
+        .note = "efi is the first that the host's descriptors (/usr/share/qemu/firmware) tell of "
+                "and that needs no system management mode"),
     YES("domain/os/type", .values = "hvm", .note = "guests are fully virtualised"),
     YES("domain/os/type@arch", .values = "x86_64", .note = "only x86_64 guests run"),
     YES("domain/os/type@machine", .values = "q35 pc-q35-*", .note = "the one machine is q35"),
-    NO("domain/os/firmware", "firmware is not available in this version; give a <kernel>"),
-    YES("domain/os/loader", .check = no_kernel, .note = "the image of a BIOS"),
-    YES("domain/os/loader@type", .values = "rom",
-        .note = "UEFI firmware is not available in this version"),
-    KEPT("domain/os/loader@readonly", "an image that is a ROM is never written"),
-    YES("domain/os/loader@secure", .values = "no", .note = "a BIOS has no secure boot"),
-    YES("domain/os/loader@stateless", .values = "yes", .note = "a BIOS keeps nothing"),
-    YES("domain/os/loader@format", .values = "raw", .note = "an image that is a ROM is raw"),
-    NO("domain/os/nvram", "firmware is not available in this version; give a <kernel>"),
+    YES("domain/os/firmware"),
+    YES("domain/os/firmware/feature"),
+    YES("domain/os/firmware/feature@name", .values = "secure-boot enrolled-keys",
+        .note = "builds that need system management mode cannot be had in this version"),
+    YES("domain/os/firmware/feature@enabled"),
+    YES("domain/os/loader", .check = efi_loader,
+        .note = "the image of a BIOS, or (pflash) of UEFI firmware"),
+    YES("domain/os/loader@type", .values = "rom pflash"),
+    YES("domain/os/loader@readonly", .note = "yes, unless no is said of flash"),
+    YES("domain/os/loader@secure", .values = "no",
+        .note = "it takes system management mode, which is not available in this version"),
+    YES("domain/os/loader@stateless", .check = stateless),
+    YES("domain/os/loader@format", .values = "raw",
+        .note = "flash of another format is not available in this version"),
+    YES("domain/os/nvram", .check = nvram,
+        .note = "made of its template when it is not there yet; by default "
+                "/var/lib/libvirt/kiln/nvram/NAME_VARS.fd, of users' guests "
+                "~/.config/libvirt/kiln/nvram/NAME_VARS.fd"),
+    YES("domain/os/nvram@template", .note = "by default that of the firmware's descriptor"),
+    YES("domain/os/nvram@format", .values = "raw",
+        .note = "flash of another format is not available in this version: qemu-img convert -O "
+                "raw makes a raw one"),
+    NO("domain/os/nvram@type", "give the path of a file as the text of <nvram>"),
+    NO("domain/os/nvram/source", "give the path of a file as the text of <nvram>"),
     YES("domain/os/kernel", .note = "a bzImage, an ELF file with a PVH note, or multiboot 1"),
     YES("domain/os/initrd"),
     YES("domain/os/cmdline"),

@@ -7,8 +7,9 @@
  *                                        -> its last 128 KiB copied to 0xe0000 at each reset
  *
  * The copy stands in for what the chipset shows there before PAM makes RAM of it: real-mode code
- * jumps there at once.  PAM itself only keeps what is written (device/mch.h): SeaBIOS copies its
- * image down again when it has "switched" to RAM, which here it was all the time.
+ * jumps there at once.  Firmware in flash (flash.c) needs no copy.  PAM itself only keeps what is
+ * written (device/mch.h): SeaBIOS copies its image down again when it has "switched" to RAM, which
+ * here it was all the time.
  */
 #include "machine/private.h"
 
@@ -60,8 +61,11 @@ kiln_machine_open_firmware(KilnMachine *machine, GError **error)
 {
     g_auto(KilnFd) fd = -1;
     gsize size;
-    const char *path = image_path(&machine->domain->os, error);
+    const char *path;
 
+    if (kiln_machine_has_flash(machine))
+        return TRUE;
+    path = image_path(&machine->domain->os, error);
     if (path == NULL)
         return FALSE;
     fd = kiln_open(path, O_RDONLY, 0, error);
@@ -87,6 +91,9 @@ kiln_machine_build_firmware(KilnMachine *machine, GError **error)
 
     if (!kiln_machine_has_firmware(machine))
         return TRUE;
+    if (kiln_machine_has_flash(machine))
+        return kiln_machine_build_flash(machine, error) &&
+               kiln_machine_build_fw_cfg(machine, error);
     size = g_mapped_file_get_length(machine->firmware);
     return kiln_vm_add_slot(machine->vm, KILN_LAYOUT_FLASH_END - size, size,
                             g_mapped_file_get_contents(machine->firmware), KVM_MEM_READONLY,
@@ -94,17 +101,25 @@ kiln_machine_build_firmware(KilnMachine *machine, GError **error)
            kiln_machine_build_fw_cfg(machine, error);
 }
 
+/* The end of a ROM, below 1 MiB. */
+static gboolean
+copy_rom(KilnMachine *machine, GError **error)
+{
+    gsize size = g_mapped_file_get_length(machine->firmware);
+    const char *image = g_mapped_file_get_contents(machine->firmware);
+
+    return kiln_memory_write(machine->memory, KILN_LAYOUT_BIOS_AREA, image + size - LEGACY_BYTES,
+                             LEGACY_BYTES) ||
+           kiln_error_set(error, KILN_ERROR_INVALID, "memory: less than 1 MiB");
+}
+
 gboolean
 kiln_machine_load_firmware(KilnMachine *machine, GError **error)
 {
     KilnVcpuStart start = { .mode = KILN_VCPU_START_RESET };
-    gsize size = g_mapped_file_get_length(machine->firmware);
-    const char *image = g_mapped_file_get_contents(machine->firmware);
 
-    if (!kiln_memory_write(machine->memory, KILN_LAYOUT_BIOS_AREA, image + size - LEGACY_BYTES,
-                           LEGACY_BYTES))
-        return kiln_error_set(error, KILN_ERROR_INVALID, "memory: less than 1 MiB");
-    return kiln_vcpu_group_reset(machine->vcpus, &start, error);
+    return (kiln_machine_has_flash(machine) || copy_rom(machine, error)) &&
+           kiln_vcpu_group_reset(machine->vcpus, &start, error);
 }
 
 void

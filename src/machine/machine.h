@@ -105,6 +105,7 @@ typedef void (*KilnMachineListener)(KilnMachine *machine, KilnMachineEvent event
  * @captures: (nullable): NULL-terminated: "net0=FILE": what passes that interface (its alias or MAC
  *   address) is captured into FILE, in libpcap's format
  * @state_dir: (nullable): where devices keep what outlives the guest's runs: a TPM's state
+ * @reset_nvram: the firmware's variables are those of their template again
  * @thread_started: (nullable): called on each vCPU thread before it runs the guest: where the
  *   sandbox closes around it
  */
@@ -114,6 +115,7 @@ typedef struct {
     const char *socket_dir;
     const char *const *captures;
     const char *state_dir;
+    gboolean reset_nvram;
     gboolean (*thread_started)(GError **error);
 } KilnMachineOptions;
 

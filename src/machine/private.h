@@ -195,6 +195,9 @@ gboolean kiln_machine_build_firmware(KilnMachine *machine, GError **error);
 /* Puts what it needs into guest memory and the first vCPU at the reset vector. */
 gboolean kiln_machine_load_firmware(KilnMachine *machine, GError **error);
 void kiln_machine_free_firmware(KilnMachine *machine);
+/* flash.c: whether the firmware is in flash, not in a ROM; then its banks. */
+gboolean kiln_machine_has_flash(const KilnMachine *machine);
+gboolean kiln_machine_build_flash(KilnMachine *machine, GError **error);
 
 /* The line of an ISA interrupt as one more device on it. */
 KilnIrq kiln_machine_isa_irq(KilnMachine *machine, guint irq);
