@@ -11,6 +11,7 @@
 #include "domain/domain.h"
 #include "domain/rules.h"
 #include "domain/xml-writer.h"
+#include "firmware/choose.h"
 
 /* An enum's words; @always: one that means "not said", which is always right. */
 typedef struct {
@@ -83,28 +84,45 @@ format_supported(KilnXmlWriter *xml, const char *name, gboolean supported)
 
 /* ---- <os> ------------------------------------------------------------------------------------ */
 
-/* Where distributions keep what can be booted from flash: what is there is told. */
-static void
-format_firmware_files(KilnXmlWriter *xml)
+/* What the host's packages describe and guests of this kiln can boot. */
+static GPtrArray *
+firmware_builds(void)
 {
-    static const char *const files[] = {
-        "/usr/share/OVMF/OVMF_CODE_4M.fd",   "/usr/share/OVMF/OVMF_CODE_4M.ms.fd",
-        "/usr/share/OVMF/OVMF_CODE.fd",      "/usr/share/OVMF/OVMF_CODE.secboot.fd",
-        "/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/qemu/edk2-x86_64-code.fd",
-    };
+    g_autofree char *own = kiln_host_path("/etc/qemu/firmware");
+    g_autofree char *packages = kiln_host_path("/usr/share/qemu/firmware");
+    const char *const directories[] = { own, packages, NULL };
 
-    for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
-        g_autofree char *path = kiln_host_path("%s", files[i]);
+    return kiln_firmware_builds(directories);
+}
 
-        if (g_file_test(path, G_FILE_TEST_EXISTS))
-            format_value(xml, files[i]);
+static void
+format_firmware_files(KilnXmlWriter *xml, const GPtrArray *builds)
+{
+    for (guint i = 0; i < builds->len; i++) {
+        const KilnFirmwareBuild *build = g_ptr_array_index(builds, i);
+        g_autofree char *path = build->code != NULL ? kiln_host_path("%s", build->code) : NULL;
+
+        if (path != NULL && kiln_firmware_usable(build) == NULL &&
+            g_file_test(path, G_FILE_TEST_EXISTS))
+            format_value(xml, build->code);
     }
+}
+
+/* Only those that there is an image of; SeaBIOS is looked for when a guest starts. */
+static void
+format_firmwares(KilnXmlWriter *xml, const GPtrArray *builds)
+{
+    static const Enum bios = { "firmware", "domain/os@firmware", WORDS(firmwares) };
+    Enum firmware = bios;
+
+    firmware.n_words = kiln_firmware_any(builds) ? firmware.n_words : 1;
+    format_enum(xml, &firmware);
 }
 
 static void
 format_os(KilnXmlWriter *xml)
 {
-    static const Enum firmware = { "firmware", "domain/os@firmware", WORDS(firmwares) };
+    g_autoptr(GPtrArray) builds = firmware_builds();
     static const Enum enums[] = {
         { "type", "domain/os/loader@type", WORDS(loaders) },
         { "readonly", "domain/os/loader@readonly", WORDS(switches) },
@@ -114,11 +132,11 @@ format_os(KilnXmlWriter *xml)
 
     kiln_xml_start(xml, "os");
     kiln_xml_attribute(xml, "supported", "yes");
-    format_enum(xml, &firmware);
+    format_firmwares(xml, builds);
     kiln_xml_start(xml, "loader");
     kiln_xml_attribute(xml, "supported", loader ? "yes" : "no");
     if (loader)
-        format_firmware_files(xml);
+        format_firmware_files(xml, builds);
     for (gsize i = 0; loader && i < G_N_ELEMENTS(enums); i++)
         format_enum(xml, &enums[i]);
     kiln_xml_end(xml);

@@ -70,6 +70,17 @@ check_disks(const KilnDomain *known, const KilnDomain *told, GError **error)
     return TRUE;
 }
 
+/* Firmware is chosen when the process starts; what was said of it before stays. */
+static gboolean
+check_os(const KilnOs *known, const KilnOs *told, GError **error)
+{
+    if (known->loader != NULL && g_strcmp0(known->loader, told->loader) != 0)
+        return kiln_error_set(error, KILN_ERROR_INVALID, "another loader");
+    if (known->nvram != NULL && g_strcmp0(known->nvram, told->nvram) != 0)
+        return kiln_error_set(error, KILN_ERROR_INVALID, "another variable store");
+    return TRUE;
+}
+
 gboolean
 kiln_live_check(const KilnDomain *known, const KilnDomain *told, const char *runtime_dir,
                 GError **error)
@@ -78,5 +89,6 @@ kiln_live_check(const KilnDomain *known, const KilnDomain *told, const char *run
         return TRUE;
     if (known->hostdevs->len != told->hostdevs->len)
         return kiln_error_set(error, KILN_ERROR_INVALID, "other devices of the host");
-    return check_channels(known, told, runtime_dir, error) && check_disks(known, told, error);
+    return check_os(&known->os, &told->os, error) &&
+           check_channels(known, told, runtime_dir, error) && check_disks(known, told, error);
 }

@@ -5,6 +5,8 @@
  */
 #include "ops/document.h"
 
+#include "firmware/choose.h"
+
 #include <libvirt/virterror.h>
 #include <string.h>
 
@@ -54,6 +56,8 @@ parse(const KilnDriver *driver, const char *text, GError **error)
         return NULL;
     if (domain->emulator == NULL)
         domain->emulator = g_strdup(driver->program);
+    if (kiln_firmware_has_variables(&domain->os) && domain->os.nvram == NULL)
+        domain->os.nvram = kiln_firmware_nvram_path(domain->name, !driver->session);
     return g_steal_pointer(&domain);
 }
 

@@ -5,7 +5,9 @@
 #include "ops/lifecycle.h"
 #include "ops/tables.h"
 
+#include <errno.h>
 #include <libvirt/libvirt.h>
+#include <unistd.h>
 
 /* ---- Define ---- */
 
@@ -101,7 +103,7 @@ on_create_xml(KilnCall *call, gconstpointer data)
 
 /* ---- Undefine ---- */
 
-/* There are no saved images, snapshots, checkpoints and variable stores to be removed or kept. */
+/* There are no saved images, snapshots and checkpoints to be removed or kept. */
 enum {
     UNDEFINE_FLAGS = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
                      VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM |
@@ -117,10 +119,30 @@ has_tpm_state(KilnGuest *guest)
     return domain != NULL && domain->tpms->len > 0;
 }
 
+/* The variable store of UEFI firmware goes with its domain if @flags say so; a domain that has one
+ * is not undefined by who does not say. */
+static gboolean
+remove_nvram(KilnGuest *guest, unsigned flags, GError **error)
+{
+    g_autoptr(KilnDomain) domain = kiln_guest_definition(guest, NULL);
+    const char *path = domain != NULL ? domain->os.nvram : NULL;
+
+    if (path == NULL || (flags & VIR_DOMAIN_UNDEFINE_KEEP_NVRAM) != 0 ||
+        !g_file_test(path, G_FILE_TEST_EXISTS))
+        return TRUE;
+    if ((flags & VIR_DOMAIN_UNDEFINE_NVRAM) == 0)
+        return kiln_vir_error_set(error, VIR_ERR_OPERATION_INVALID,
+                                  "cannot undefine domain with nvram");
+    return unlink(path) == 0 || errno == ENOENT ||
+           kiln_vir_error_set(error, VIR_ERR_SYSTEM_ERROR, "failed to remove nvram: %s: %s", path,
+                              g_strerror(errno));
+}
+
 static void
 undefine(KilnCall *call, const remote_nonnull_domain *about, unsigned flags)
 {
     KilnGuest *guest = kiln_ops_guest(call, about);
+    g_autoptr(GError) error = NULL;
 
     if (guest == NULL)
         return;
@@ -130,6 +152,8 @@ undefine(KilnCall *call, const remote_nonnull_domain *about, unsigned flags)
         kiln_call_fail(call, VIR_ERR_OPERATION_UNSUPPORTED,
                        "the state of the TPM of '%s' cannot be removed with it yet",
                        kiln_guest_name(guest));
+    else if (!remove_nvram(guest, flags, &error))
+        kiln_call_fail_error(call, error);
     else
         kiln_guest_undefine(guest, kiln_ops_done, call);
 }

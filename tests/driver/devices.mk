@@ -11,7 +11,7 @@ tests_driver_ops_devices_test_SOURCES = tests/driver/ops-devices-test.c \
 	tests/driver/fake-guest.c tests/driver/fake-guest.h
 tests_driver_ops_devices_test_CFLAGS = $(AM_DRIVER_CFLAGS) $(CHECK_CFLAGS)
 tests_driver_ops_devices_test_LDADD = libkiln-test.a libkiln-ops.a libkiln-agent.a libkiln-rpc.a libkiln-protocol.a \
-	libkiln-error.a libkiln-domain.a libkiln-base.a $(CHECK_LIBS) $(GIO_LIBS) $(TIRPC_LIBS) \
+	libkiln-error.a libkiln-firmware.a libkiln-domain.a libkiln-base.a $(CHECK_LIBS) $(GIO_LIBS) $(TIRPC_LIBS) \
 	$(JSON_LIBS) $(KILN_LIBS)
 TESTS += tests/driver/virsh-config-test.py
 dist_check_SCRIPTS += tests/driver/virsh-config-test.py

@@ -34,6 +34,18 @@ document(const char *devices)
     return domain;
 }
 
+static KilnDomain *
+booting(const char *os)
+{
+    g_autoptr(KilnFaults) faults = kiln_faults_new();
+    g_autofree char *text = g_strdup_printf(
+        "<domain type='kvm'><name>web</name><memory>1024</memory><os firmware='efi'>"
+        "<type>hvm</type>%s</os></domain>",
+        os);
+
+    return kiln_domain_parse(text, strlen(text), faults);
+}
+
 static void
 check(const char *known, const char *told, const char *reason)
 {
@@ -79,6 +91,25 @@ START_TEST(a_disk_is_what_it_was_unless_it_is_a_drive_or_a_volume)
 }
 END_TEST
 
+START_TEST(firmware_that_was_chosen_stays)
+{
+    static const char chosen[] = "<loader type='pflash'>/CODE.fd</loader><nvram>/VARS.fd</nvram>";
+    static const char *const others[] = {
+        "<loader type='pflash'>/OTHER.fd</loader><nvram>/VARS.fd</nvram>",
+        "<loader type='pflash'>/CODE.fd</loader><nvram>/etc/shadow</nvram>",
+    };
+    g_autoptr(KilnDomain) open = booting("");
+    g_autoptr(KilnDomain) known = booting(chosen);
+
+    ck_assert(kiln_live_check(open, known, "/run/kiln", NULL));
+    for (guint i = 0; i < G_N_ELEMENTS(others); i++) {
+        g_autoptr(KilnDomain) told = booting(others[i]);
+
+        ck_assert(!kiln_live_check(known, told, "/run/kiln", NULL));
+    }
+}
+END_TEST
+
 static Suite *
 live_check_suite(void)
 {
@@ -88,6 +119,7 @@ live_check_suite(void)
     tcase_add_test(test_case, what_was_said_before_may_be_said);
     tcase_add_test(test_case, a_channel_is_where_it_was_or_where_channels_are_put);
     tcase_add_test(test_case, a_disk_is_what_it_was_unless_it_is_a_drive_or_a_volume);
+    tcase_add_test(test_case, firmware_that_was_chosen_stays);
     return suite;
 }
 

@@ -320,6 +320,52 @@ START_TEST(undefine_and_its_flags)
 }
 END_TEST
 
+/* A variable store is not forgotten, and not lost by a mistake. */
+START_TEST(undefine_with_nvram)
+{
+    g_autofree char *dir = kiln_test_dir();
+    g_autofree char *path = g_build_filename(dir, "web_VARS.fd", NULL);
+    g_autofree char *text =
+        g_strdup_printf("<domain type='kvm'><name>web</name><memory>65536</memory><os "
+                        "firmware='efi'><type>hvm</type><nvram>%s</nvram></os></domain>",
+                        path);
+    remote_domain_undefine_flags_args args = { .flags = 0 };
+
+    set_up();
+    args.dom = define(text);
+    ck_assert(g_file_set_contents(path, "variables", -1, NULL));
+    expect_failure(REMOTE_PROC_DOMAIN_UNDEFINE_FLAGS, &args, VIR_ERR_OPERATION_INVALID,
+                   "cannot undefine domain with nvram");
+    args.flags = VIR_DOMAIN_UNDEFINE_KEEP_NVRAM;
+    expect(REMOTE_PROC_DOMAIN_UNDEFINE_FLAGS, &args);
+    ck_assert(g_file_test(path, G_FILE_TEST_EXISTS));
+    args.dom = define(text);
+    args.flags = VIR_DOMAIN_UNDEFINE_NVRAM;
+    expect(REMOTE_PROC_DOMAIN_UNDEFINE_FLAGS, &args);
+    ck_assert(!g_file_test(path, G_FILE_TEST_EXISTS));
+    args.dom = define(text);
+    args.flags = 0; /* there is none yet */
+    expect(REMOTE_PROC_DOMAIN_UNDEFINE_FLAGS, &args);
+}
+END_TEST
+
+START_TEST(nvram_has_a_place_from_the_first)
+{
+    static const char efi[] = "<domain type='kvm'><name>web</name><memory>65536</memory><os "
+                              "firmware='efi'><type>hvm</type></os></domain>";
+    remote_domain_get_xml_desc_args args = { .flags = 0 };
+    FakeEnd *end;
+
+    set_up();
+    args.dom = define(efi);
+    end = call(REMOTE_PROC_DOMAIN_GET_XML_DESC, &args);
+    ck_assert_int_eq(end->code, 0);
+    ck_assert_ptr_nonnull(strstr(((const remote_domain_get_xml_desc_ret *)end->ret)->xml,
+                                 "/lib/libvirt/kiln/nvram/web_VARS.fd</nvram>"));
+    fake_end_free(end);
+}
+END_TEST
+
 /* ---- Life ---- */
 
 START_TEST(each_call_of_life_asks_for_its_own)
@@ -800,6 +846,8 @@ main(void)
     tcase_add_test(life, autodestroy_ends_with_the_client);
     tcase_add_test(life, autodestroy_forgets_what_stopped_before);
     tcase_add_test(life, undefine_and_its_flags);
+    tcase_add_test(life, undefine_with_nvram);
+    tcase_add_test(life, nvram_has_a_place_from_the_first);
     tcase_add_test(life, each_call_of_life_asks_for_its_own);
     tcase_add_test(life, a_process_s_failure_is_the_call_s);
     tcase_add_test(about, info_of_what_runs_and_what_does_not);

@@ -6,7 +6,7 @@ tests_driver_ops_domain_test_SOURCES = tests/driver/ops-domain-test.c \
 	tests/driver/fake-guest.c tests/driver/fake-guest.h
 tests_driver_ops_domain_test_CFLAGS = $(AM_DRIVER_CFLAGS) $(CHECK_CFLAGS)
 tests_driver_ops_domain_test_LDADD = libkiln-test.a libkiln-ops.a libkiln-agent.a libkiln-protocol.a \
-	libkiln-error.a libkiln-domain.a libkiln-base.a $(CHECK_LIBS) $(GIO_LIBS) $(TIRPC_LIBS) $(JSON_LIBS) $(KILN_LIBS)
+	libkiln-error.a libkiln-firmware.a libkiln-domain.a libkiln-base.a $(CHECK_LIBS) $(GIO_LIBS) $(TIRPC_LIBS) $(JSON_LIBS) $(KILN_LIBS)
 
 # The stock client, against the daemon itself.
 TESTS += tests/driver/virsh-test.py
