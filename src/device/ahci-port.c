@@ -16,6 +16,8 @@
 enum {
     HEADER_BYTES = 32,
     FIS_BYTES = 20, /* of a Register Host to Device FIS */
+    PACKET = 0x40,  /* in the command table (§4.2.3.2) */
+    PACKET_BYTES = 16,
     CFL_MIN = FIS_BYTES / 4,
     CFL_MAX = 16,
     TURN = 64, /* commands that are begun before others of the loop have theirs */
@@ -147,6 +149,13 @@ halt(AhciPort *port, uint32_t bits)
     ahci_raise(port, bits);
 }
 
+/* A packet command ends with a register FIS, whichever way its data went. */
+static gboolean
+is_packet(const KilnAtaRequest *request)
+{
+    return request->registers.command == KILN_ATA_PACKET;
+}
+
 /* AHCI 1.3.1 §5.3.13 and §6.2: PxCI of what failed stays, for software to see. */
 static void
 finish(AhciSlot *slot)
@@ -170,7 +179,7 @@ finish(AhciSlot *slot)
                                 sizeof transferred);
         if (!failed)
             port->ci &= ~bit(slot);
-        if (request->protocol == KILN_ATA_PIO_IN && !failed) {
+        if (request->protocol == KILN_ATA_PIO_IN && !failed && !is_packet(request)) {
             post_pio_setup(port, request);
             bits |= PXIS_PSS;
         } else {
@@ -279,7 +288,9 @@ fetch(AhciSlot *slot)
     uint32_t flags, cfl;
 
     if (!read_header(slot, &flags) ||
-        !kiln_memory_read(port->hba->memory, slot->table, fis, sizeof fis)) {
+        !kiln_memory_read(port->hba->memory, slot->table, fis, sizeof fis) ||
+        !kiln_memory_read(port->hba->memory, slot->table + PACKET, slot->ata.scsi.cdb,
+                          PACKET_BYTES)) {
         halt(port, PXIS_HBFS);
         return FETCH_FAULT;
     }
@@ -297,7 +308,7 @@ fetch(AhciSlot *slot)
     if (port->soft_reset)
         return FETCH_WAIT;
     take_registers(&slot->ata.registers, fis);
-    kiln_ata_decode(port->drive->disk, &slot->ata);
+    kiln_ata_drive_decode(port->drive, &slot->ata);
     if (slot->ata.queued && !fits_queue(slot))
         slot->ata.refusal = KILN_ATA_ERROR_ABRT;
     return !slot->ata.queued && busy != 0 ? FETCH_WAIT : FETCH_COMMAND;
@@ -376,7 +387,7 @@ turn(gpointer data)
         kiln_mutex_unlock(lock);
         slot->ata.fill = ahci_fill;
         slot->ata.done = done;
-        kiln_ata_submit(port->drive->disk, &slot->ata);
+        kiln_ata_drive_submit(port->drive, &slot->ata);
         kiln_mutex_lock(lock);
     }
     if (slot != NULL)
@@ -398,7 +409,7 @@ gboolean
 ahci_port_open(AhciPort *port, GError **error)
 {
     size_t scratch = kiln_align_up(sizeof(AhciSlot), 16);
-    size_t iov = scratch + kiln_align_up(kiln_ata_request_size(port->drive->disk), 16);
+    size_t iov = scratch + kiln_align_up(kiln_ata_drive_request_size(port->drive), 16);
 
     if (!kiln_event_open(&port->kick, error))
         return FALSE;

@@ -83,13 +83,19 @@ start_set_multiple(KilnAtaDisk *disk, KilnAtaRequest *request)
     ata_succeed(request);
 }
 
+gboolean
+ata_is_dma_mode(uint8_t mode)
+{
+    return (mode >= 0x20 && mode <= 0x22) || (mode >= 0x40 && mode <= 0x46);
+}
+
 /* ACS-3 §7.45.8: PIO modes are all the same here, those of DMA are remembered. */
 static gboolean
 set_transfer_mode(KilnAtaDisk *disk, uint8_t mode)
 {
     if (mode <= 0x01 || (mode >= 0x08 && mode <= 0x0c))
         return TRUE;
-    if (!(mode >= 0x20 && mode <= 0x22) && !(mode >= 0x40 && mode <= 0x46))
+    if (!ata_is_dma_mode(mode))
         return FALSE;
     disk->transfer_mode = mode;
     return TRUE;

@@ -146,9 +146,8 @@ set_sector_size(const KilnAtaDisk *disk, uint8_t *data)
 }
 
 static void
-set_transfer(const KilnAtaDisk *disk, uint8_t *data)
+set_modes(uint8_t *data, uint8_t mode, gboolean parallel)
 {
-    uint8_t mode = disk->transfer_mode;
     uint16_t multiword = 0x0007;
     uint16_t ultra = 0x007f;
 
@@ -161,15 +160,29 @@ set_transfer(const KilnAtaDisk *disk, uint8_t *data)
     set(data, WORD_PIO, 0x0003); /* modes 3 and 4 */
     for (unsigned i = 0; i < 4; i++)
         set(data, WORD_CYCLE_TIMES + i, CYCLE_NS);
+    if (parallel)
+        set(data, WORD_CABLE, CABLE_80_WIRES);
+}
+
+static void
+set_transfer(const KilnAtaDisk *disk, uint8_t *data)
+{
+    set_modes(data, disk->transfer_mode, disk->parallel);
     set(data, WORD_MAX_MULTIPLE, 0x8000 | ATA_MAX_MULTIPLE);
     if (disk->multiple > 0)
         set(data, WORD_MULTIPLE, 0x0100 | disk->multiple);
-    if (disk->parallel) {
-        set(data, WORD_CABLE, CABLE_80_WIRES);
-    } else {
+    if (!disk->parallel) {
         set(data, WORD_QUEUE_DEPTH, KILN_ATA_QUEUE_DEPTH - 1);
         set(data, WORD_SATA, SATA_SPEEDS | SATA_NCQ);
     }
+}
+
+static void
+set_names(uint8_t *data, const char *serial, const char *firmware, const char *model)
+{
+    set_text(data, WORD_SERIAL, serial, ATA_SERIAL_CHARS);
+    set_text(data, WORD_FIRMWARE, firmware, ATA_FIRMWARE_CHARS);
+    set_text(data, WORD_MODEL, model, ATA_MODEL_CHARS);
 }
 
 static void
@@ -200,9 +213,7 @@ ata_identify(const KilnAtaDisk *disk, uint8_t *data)
 {
     memset(data, 0, KILN_ATA_SECTOR);
     set(data, WORD_GENERAL, 0x0040); /* not removable */
-    set_text(data, WORD_SERIAL, disk->serial, ATA_SERIAL_CHARS);
-    set_text(data, WORD_FIRMWARE, disk->firmware, ATA_FIRMWARE_CHARS);
-    set_text(data, WORD_MODEL, disk->model, ATA_MODEL_CHARS);
+    set_names(data, disk->serial, disk->firmware, disk->model);
     set(data, WORD_CAPABILITIES, CAPABILITIES);
     set(data, WORD_CAPABILITIES_2, THIS_WORD_IS_VALID);
     set(data, WORD_VALID, 0x0007); /* words 54 to 58, 64 to 70, and 88 */
@@ -218,6 +229,32 @@ ata_identify(const KilnAtaDisk *disk, uint8_t *data)
         set(data, WORD_DATA_SET, 1);
     }
     set(data, WORD_ROTATION, disk->rotation_rate);
+    set(data, WORD_INTEGRITY, INTEGRITY_SIGNATURE);
+    set_checksum(data);
+}
+
+/* ACS-3 §7.13: a removable CD-ROM drive with packets of 12 bytes. */
+void
+ata_identify_packet(const char *serial, const char *firmware, const char *model,
+                    uint8_t transfer_mode, gboolean parallel, uint8_t *data)
+{
+    enum { CDROM = 0x85c0, FEATURES = 0x4210 }; /* NOP, DEVICE RESET, PACKET */
+
+    memset(data, 0, KILN_ATA_SECTOR);
+    set(data, WORD_GENERAL, CDROM);
+    set_names(data, serial, firmware, model);
+    set(data, WORD_CAPABILITIES, CAPABILITIES);
+    set(data, WORD_CAPABILITIES_2, THIS_WORD_IS_VALID);
+    set(data, WORD_VALID, 0x0006); /* words 64 to 70, and 88 */
+    set_modes(data, transfer_mode, parallel);
+    if (!parallel)
+        set(data, WORD_SATA, SATA_SPEEDS);
+    set(data, WORD_MAJOR_VERSION, ALL_VERSIONS);
+    set(data, WORD_SUPPORTED, FEATURES);
+    set(data, WORD_SUPPORTED_2, THIS_WORD_IS_VALID);
+    set(data, WORD_SUPPORTED_3, THIS_WORD_IS_VALID);
+    set(data, WORD_ENABLED, FEATURES);
+    set(data, WORD_ENABLED_3, THIS_WORD_IS_VALID);
     set(data, WORD_INTEGRITY, INTEGRITY_SIGNATURE);
     set_checksum(data);
 }

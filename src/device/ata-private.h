@@ -77,6 +77,12 @@ void ata_start_media(KilnAtaDisk *disk, KilnAtaRequest *request);
 void ata_start_flush(KilnAtaDisk *disk, KilnAtaRequest *request);
 void ata_start_trim(KilnAtaDisk *disk, KilnAtaRequest *request);
 
+/* Sets what a request that is submitted begins with. */
+void ata_begin(KilnAtaRequest *request);
+
+/* Whether SET FEATURES may choose it. */
+gboolean ata_is_dma_mode(uint8_t mode);
+
 /* Gives the guest what is in the request's buffer, as far as there is room. */
 void ata_give_buffer(KilnAtaRequest *request);
 
@@ -89,6 +95,8 @@ ata_sectors(const KilnAtaDisk *disk)
 
 /* Make KILN_ATA_SECTOR bytes. */
 void ata_identify(const KilnAtaDisk *disk, uint8_t *data);
+void ata_identify_packet(const char *serial, const char *firmware, const char *model,
+                         uint8_t transfer_mode, gboolean parallel, uint8_t *data);
 void ata_smart_data(const KilnAtaDisk *disk, uint8_t *data);
 void ata_log_directory(const KilnAtaDisk *disk, uint8_t *data);
 void ata_log_queue_error(const KilnAtaDisk *disk, uint8_t *data);

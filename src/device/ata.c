@@ -45,13 +45,12 @@ ata_succeed(KilnAtaRequest *request)
 static void
 fail(KilnAtaRequest *request, uint8_t error)
 {
-    KilnAtaDisk *disk = request->disk;
     KilnAtaAnswer *answer = &request->answer;
 
     answer->status = KILN_ATA_STATUS_GOOD | KILN_ATA_STATUS_ERR;
     answer->error = error;
     if (request->queued)
-        disk->queue_error = (AtaQueueError){
+        request->disk->queue_error = (AtaQueueError){
             .valid = TRUE,
             .tag = request->tag,
             .status = answer->status,
@@ -326,9 +325,8 @@ ata_start_trim(KilnAtaDisk *disk, KilnAtaRequest *request)
  */
 
 void
-kiln_ata_submit(KilnAtaDisk *disk, KilnAtaRequest *request)
+ata_begin(KilnAtaRequest *request)
 {
-    request->disk = disk;
     request->outcome = KILN_ATA_DONE;
     request->transferred = 0;
     request->counter = NULL;
@@ -339,6 +337,13 @@ kiln_ata_submit(KilnAtaDisk *disk, KilnAtaRequest *request)
         .count = request->registers.count,
         .lba = request->registers.lba,
     };
+}
+
+void
+kiln_ata_submit(KilnAtaDisk *disk, KilnAtaRequest *request)
+{
+    request->disk = disk;
+    ata_begin(request);
     if (request->refusal != 0)
         ata_refuse(request, request->refusal);
     else

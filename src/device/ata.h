@@ -17,6 +17,7 @@
 #include "block/block.h"
 #include "device/disk-statistics.h"
 #include "device/io-error.h"
+#include "device/scsi.h"
 #include "state/state.h"
 
 enum {
@@ -114,6 +115,7 @@ struct KilnAtaRequest {
     KilnAtaFillFunc fill;
     void (*done)(KilnAtaRequest *request); /* may come before kiln_ata_submit() returns */
     void *scratch;                         /* kiln_ata_request_size() bytes, aligned to 16 */
+    KilnScsiCommand scsi;                  /* of a packet device: its CDB, before decoding */
     const struct iovec *iov;
     unsigned n_iov;
 

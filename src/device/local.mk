@@ -7,6 +7,7 @@ libkiln_device_a_SOURCES = \
 	%D%/ata-drive.c %D%/ata-drive.h \
 	%D%/ata-command.c \
 	%D%/ata-identify.c \
+	%D%/ata-packet.c %D%/ata-packet.h \
 	%D%/clock.c %D%/clock.h \
 	%D%/debugcon.c %D%/debugcon.h \
 	%D%/fw-cfg.c %D%/fw-cfg.h \

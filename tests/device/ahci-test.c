@@ -283,11 +283,11 @@ START_TEST(twenty_eight_bits_are_in_the_device_field_too)
     f.ahci.blocks[0]->bytes[77 * SECTOR] = 0xaa;
     ck_assert_uint_eq(run(&f, media(READ_DMA, 77, 1), SECTOR), GOOD);
     ck_assert_uint_eq(host(&f, AHCI_DATA)[0], 0xaa);
-    ck_assert_uint_eq(run(&f, (AhciCommand){ READ_DMA, LBA | 1, 0, 1, 77, FALSE, FALSE }, SECTOR),
+    ck_assert_uint_eq(run(&f, (AhciCommand){ READ_DMA, LBA | 1, 0, 1, 77 }, SECTOR),
                       GOOD | ERR | IDNF);
     ahci_recover(&f.ahci, 0);
     /* Cylinder 0, head 1, sector 15: the 78th with 63 sectors a track. */
-    ck_assert_uint_eq(run(&f, (AhciCommand){ READ_DMA, 1, 0, 1, 15, FALSE, FALSE }, SECTOR), GOOD);
+    ck_assert_uint_eq(run(&f, (AhciCommand){ READ_DMA, 1, 0, 1, 15 }, SECTOR), GOOD);
     ck_assert_uint_eq(host(&f, AHCI_DATA)[0], 0xaa);
     fixture_close(&f);
 }
@@ -336,7 +336,7 @@ END_TEST
 START_TEST(trim_discards_all_its_ranges_or_none)
 {
     Fixture f;
-    AhciCommand command = { TRIM, LBA, 1, 1, 0, TRUE, FALSE };
+    AhciCommand command = { TRIM, LBA, 1, 1, 0, TRUE };
 
     fixture_open(&f, &plain);
     memset(f.ahci.blocks[0]->bytes, 0xee, DISK_BYTES);
@@ -822,6 +822,81 @@ START_TEST(who_is_no_bus_master_moves_nothing)
 }
 END_TEST
 
+/* ---- CD-ROM drives ---- */
+
+/* Runs a CDB on the second port.  Returns: PxTFD. */
+static uint32_t
+packet(Fixture *f, const uint8_t *cdb, gboolean dma, uint32_t bytes)
+{
+    AhciCommand command = { .command = 0xa0, .features = dma, .packet = TRUE };
+    AhciPrd prd = { AHCI_DATA, bytes };
+
+    memcpy(command.cdb, cdb, sizeof command.cdb);
+    if (ahci_port_read(&f->ahci, 1, AHCI_PXTFD) & ERR)
+        ahci_recover(&f->ahci, 1);
+    return ahci_run(&f->ahci, 1, &command, &prd, bytes > 0);
+}
+
+enum { CD_BLOCK = 2048, SENSE_KEY_ERROR = ERR | 0x60 << 8 | ABRT };
+
+static const uint8_t test_ready[12] = { 0x00 };
+static const uint8_t request_sense[12] = { 0x03, 0, 0, 0, 18 };
+static const uint8_t inquiry[12] = { 0x12, 0, 0, 0, 36 };
+static const uint8_t read_block_3[12] = { 0x28, 0, 0, 0, 0, 3, 0, 0, 1 };
+
+static void
+cdrom_open(Fixture *f)
+{
+    *f = (Fixture){ 0 };
+    ahci_driver_open(&f->ahci);
+    ahci_driver_add_cdrom(&f->ahci, 1, 64 * CD_BLOCK);
+    ahci_driver_start(&f->ahci, 1);
+}
+
+START_TEST(a_cdrom_drive_is_read)
+{
+    Fixture f;
+
+    cdrom_open(&f);
+    ck_assert_uint_eq(ahci_port_read(&f.ahci, 1, AHCI_PXSIG), 0xeb140101);
+    f.ahci.blocks[1]->bytes[3 * CD_BLOCK + 5] = 0x5a;
+    /* Power on is a unit attention, which is in the error field and in the sense data. */
+    ck_assert_uint_eq(packet(&f, test_ready, FALSE, 0), GOOD | SENSE_KEY_ERROR);
+    ck_assert_uint_eq(packet(&f, request_sense, FALSE, 18), GOOD);
+    ck_assert_uint_eq(host(&f, AHCI_DATA)[2] & 0xf, 6);
+    ck_assert_uint_eq(packet(&f, test_ready, FALSE, 0), GOOD);
+    ck_assert_uint_eq(packet(&f, inquiry, FALSE, 36), GOOD);
+    ck_assert_uint_eq(ahci_port_read(&f.ahci, 1, AHCI_PXIS), DHRS);
+    ck_assert_uint_eq(host(&f, AHCI_DATA)[0], 5);
+    ck_assert_uint_eq(packet(&f, read_block_3, TRUE, CD_BLOCK), GOOD);
+    ck_assert_uint_eq(host(&f, AHCI_DATA)[5], 0x5a);
+    ck_assert_uint_eq(host(&f, AHCI_FISES + 0x100 + 0x40)[12],
+                      3); /* status comes, by I/O and C/D */
+    ck_assert_uint_eq(kiln_le32_load(host(&f, AHCI_LISTS + 0x400 + 4)), CD_BLOCK);
+    ck_assert_uint_ne(packet(&f, read_block_3, TRUE, CD_BLOCK - 4) & ERR, 0); /* too short */
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_cdrom_drive_is_no_disk)
+{
+    Fixture f;
+    AhciCommand command = { .command = IDENTIFY };
+    AhciPrd prd = { AHCI_DATA, SECTOR };
+
+    cdrom_open(&f);
+    ck_assert_uint_eq(ahci_run(&f.ahci, 1, &command, &prd, 1), GOOD | ERR | ABRT);
+    ck_assert_uint_eq(host(&f, AHCI_FISES + 0x100 + 0x40)[5], 0x14);
+    ck_assert_uint_eq(host(&f, AHCI_FISES + 0x100 + 0x40)[6], 0xeb);
+    ahci_recover(&f.ahci, 1);
+    command.command = 0xa1;
+    ck_assert_uint_eq(ahci_run(&f.ahci, 1, &command, &prd, 1), GOOD);
+    ck_assert_uint_eq(word(host(&f, AHCI_DATA), 0), 0x85c0);
+    ck_assert(kiln_board_resave(&f.ahci.drives[1]->device, &f.ahci.drives[1]->device));
+    fixture_close(&f);
+}
+END_TEST
+
 /* ---- Interrupts ---- */
 
 START_TEST(interrupts_by_message)
@@ -899,6 +974,9 @@ make_suite(void)
     tcase_add_test(tests, pointers_that_lead_nowhere);
     tcase_add_test(tests, who_is_no_bus_master_moves_nothing);
     tcase_add_test(tests, interrupts_by_message);
+    tests = kiln_test_case(suite, "cdrom");
+    tcase_add_test(tests, a_cdrom_drive_is_read);
+    tcase_add_test(tests, a_cdrom_drive_is_no_disk);
     return suite;
 }
 

@@ -55,6 +55,23 @@ ahci_driver_add_disk(AhciDriver *driver, unsigned port, uint64_t bytes,
 }
 
 void
+ahci_driver_add_cdrom(AhciDriver *driver, unsigned port, uint64_t bytes)
+{
+    KilnScsiUnitOptions unit = { .kind = KILN_SCSI_CDROM, .atapi = TRUE };
+    KilnAtaPacketOptions options = { .serial = "CD" };
+    g_autofree char *id = g_strdup_printf("sata0-0-%u", port);
+
+    if (bytes > 0) {
+        driver->blocks[port] = memory_block_new(bytes, NULL);
+        unit.chain = &driver->blocks[port]->block;
+    }
+    options.unit = kiln_scsi_unit_new(&unit, NULL);
+    driver->drives[port] = kiln_ata_drive_new_packet(id, kiln_ata_packet_new(&options), NULL);
+    driver->drives[port]->device.instance = port;
+    g_assert(kiln_ahci_attach(driver->pci, port, driver->drives[port], NULL));
+}
+
+void
 ahci_driver_start(AhciDriver *driver, unsigned port)
 {
     ahci_port_write(driver, port, AHCI_PXCLB, AHCI_LISTS + port * 0x400);
@@ -119,6 +136,7 @@ ahci_put(AhciDriver *driver, unsigned port, unsigned slot, const AhciCommand *co
     kiln_le64_store(header + 8, table);
     kiln_memory_write(driver->ram, AHCI_LISTS + port * 0x400 + slot * 32, header, sizeof header);
     kiln_memory_write(driver->ram, table, fis, sizeof fis);
+    kiln_memory_write(driver->ram, table + 0x40, command->cdb, sizeof command->cdb);
     for (unsigned i = 0; i < n_prds; i++) {
         uint8_t prd[16] = { 0 };
 

@@ -59,6 +59,7 @@ typedef struct {
     uint64_t lba;
     gboolean write;
     gboolean packet;
+    uint8_t cdb[12];
 } AhciCommand;
 
 /* A board with a controller, its BAR placed, a bus master; no drives yet. */
@@ -68,6 +69,9 @@ void ahci_driver_close(AhciDriver *driver);
 /* Attaches a disk of @bytes as @options say, whose chain is made here. */
 void ahci_driver_add_disk(AhciDriver *driver, unsigned port, uint64_t bytes,
                           const KilnAtaOptions *options);
+
+/* Attaches a CD-ROM drive with a medium of @bytes, or an empty one with 0. */
+void ahci_driver_add_cdrom(AhciDriver *driver, unsigned port, uint64_t bytes);
 
 /* Gives the port its lists and starts it. */
 void ahci_driver_start(AhciDriver *driver, unsigned port);
