@@ -77,13 +77,21 @@ give_place(const KilnDomain *domain, KilnDisk *disk)
     disk->info.address.drive = at;
 }
 
+static KilnControllerType
+controller_type(KilnDiskBus bus)
+{
+    return bus == KILN_DISK_BUS_SCSI   ? KILN_CONTROLLER_TYPE_SCSI
+           : bus == KILN_DISK_BUS_SATA ? KILN_CONTROLLER_TYPE_SATA
+                                       : KILN_CONTROLLER_TYPE_IDE;
+}
+
 static gboolean
-has_controller(const KilnDomain *domain, guint index)
+has_controller(const KilnDomain *domain, KilnControllerType type, guint index)
 {
     for (guint i = 0; i < domain->controllers->len; i++) {
         const KilnController *controller = g_ptr_array_index(domain->controllers, i);
 
-        if (controller->type == KILN_CONTROLLER_TYPE_SCSI &&
+        if (controller->type == type &&
             (controller->index.set ? controller->index.value : 0) == index)
             return TRUE;
     }
@@ -91,11 +99,11 @@ has_controller(const KilnDomain *domain, guint index)
 }
 
 static void
-add_scsi_controller(KilnDomain *domain, guint index)
+add_controller(KilnDomain *domain, KilnControllerType type, guint index)
 {
     g_autoptr(KilnFaults) faults = kiln_faults_new();
-    g_autofree char *text =
-        g_strdup_printf("<controller type='scsi' index='%u' model='virtio-scsi'/>", index);
+    g_autofree char *text = g_strdup_printf("<controller type='%s' index='%u'/>",
+                                            kiln_controller_type_names[type], index);
     g_autoptr(KilnXmlNode) node = kiln_xml_parse(text, strlen(text), faults);
 
     g_ptr_array_add(domain->controllers, kiln_controller_parse(node, faults));
@@ -106,15 +114,20 @@ check_place(KilnDomain *domain, guint i, KilnFaults *faults)
 {
     const KilnDisk *disk = g_ptr_array_index(domain->disks, i);
     const KilnDriveAddress *at = &disk->info.address.drive;
+    KilnControllerType type = controller_type(disk->bus);
 
     if (find_drive(domain, i, disk->bus, at) != NULL)
         kiln_fault_add_at(faults, KILN_FAULT_XML, disk->place, "domain/devices/disk",
                           "another disk has its address");
-    else if (disk->bus == KILN_DISK_BUS_SCSI && at->controller >= MAX_CONTROLLERS)
+    else if (at->controller >= MAX_CONTROLLERS)
         kiln_fault_add_at(faults, KILN_FAULT_XML, disk->place, "domain/devices/disk",
-                          "there are no more than %d SCSI controllers", MAX_CONTROLLERS);
-    else if (disk->bus == KILN_DISK_BUS_SCSI && !has_controller(domain, at->controller))
-        add_scsi_controller(domain, at->controller);
+                          "there are no more than %d controllers of its bus", MAX_CONTROLLERS);
+    else if (disk->bus == KILN_DISK_BUS_SATA &&
+             (at->bus != 0 || at->target != 0 || at->unit >= SATA_UNITS))
+        kiln_fault_add_at(faults, KILN_FAULT_XML, disk->place, "domain/devices/disk",
+                          "a SATA controller has units 0 to 5 of bus 0, target 0");
+    else if (!has_controller(domain, type, at->controller))
+        add_controller(domain, type, at->controller);
 }
 
 /* Of the SCSI adapters there is one kind. */

@@ -9,8 +9,11 @@
 enum {
     N_BUSES = 256,
     N_SLOTS = 32,
-    FIRST_PORT_SLOT = 2,  /* 00:01 is left to a primary video adapter */
-    LAST_PORT_SLOT = 0x1c /* 00:1d to 00:1f are the chipset's */
+    FIRST_PORT_SLOT = 2,   /* 00:01 is left to a primary video adapter */
+    LAST_PORT_SLOT = 0x1c, /* 00:1d to 00:1f are the chipset's */
+    LPC_SLOT = 0x1f,
+    IDE_FUNCTION = 1,
+    SATA_FUNCTION = 2,
 };
 
 typedef struct {
@@ -139,6 +142,7 @@ needs_slot(const char *element, const void *device)
 
         return controller->type == KILN_CONTROLLER_TYPE_VIRTIO_SERIAL ||
                controller->type == KILN_CONTROLLER_TYPE_SCSI ||
+               controller->type == KILN_CONTROLLER_TYPE_SATA ||
                (controller->type == KILN_CONTROLLER_TYPE_USB &&
                 controller->usb_model != KILN_CONTROLLER_USB_MODEL_NONE);
     }
@@ -179,6 +183,7 @@ note_buses(Slots *slots)
     }
     for (guint slot = 0x1d; slot < N_SLOTS; slot++)
         slots->functions[0][slot] = 0xff;
+    slots->functions[0][LPC_SLOT] = (guint8) ~(1u << SATA_FUNCTION | 1u << IDE_FUNCTION);
     slots->functions[0][0] = 0xff; /* the host bridge */
 }
 
@@ -199,6 +204,27 @@ place_primary_video(Slots *slots)
         video->info.address.pci = (KilnPciAddress){ .slot = SLOT };
     }
     slots->functions[0][SLOT] = 0xff;
+}
+
+/* The first of the chipset's own controllers is where it is on an ICH9: their places are left free
+ * by note_buses(). */
+static void
+place_chipset(KilnDomain *domain)
+{
+    for (guint i = 0; i < domain->controllers->len; i++) {
+        KilnController *controller = g_ptr_array_index(domain->controllers, i);
+        KilnAddress *address = &controller->info.address;
+        guint function = controller->type == KILN_CONTROLLER_TYPE_SATA  ? SATA_FUNCTION
+                         : controller->type == KILN_CONTROLLER_TYPE_IDE ? IDE_FUNCTION
+                                                                        : 0;
+
+        if (function == 0 || controller->index.value != 0 ||
+            (address->type != KILN_ADDRESS_ABSENT &&
+             (address->type != KILN_ADDRESS_PCI || kiln_pci_address_chosen(&address->pci))))
+            continue;
+        address->type = KILN_ADDRESS_PCI;
+        address->pci = (KilnPciAddress){ .slot = LPC_SLOT, .function = function };
+    }
 }
 
 /* The first function of the root bus that a further root port may have. */
@@ -318,6 +344,7 @@ kiln_assign_pci(KilnDomain *domain, KilnFaults *faults)
 
     slots->domain = domain;
     slots->faults = faults;
+    place_chipset(domain);
     note_buses(slots);
     kiln_devices_foreach(domain, note_taken, slots);
     place_primary_video(slots);

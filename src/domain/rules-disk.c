@@ -36,7 +36,7 @@ disk_of(const KilnXmlNode *node)
     return node;
 }
 
-/* The bus that is said, or that the name means. */
+/* The bus that is said, or that a name with @prefix (nullable) means. */
 static gboolean
 on_bus(const KilnXmlNode *node, const char *wanted, const char *prefix)
 {
@@ -45,7 +45,9 @@ on_bus(const KilnXmlNode *node, const char *wanted, const char *prefix)
     const char *bus = target != NULL ? kiln_rule_attribute(target, "bus") : NULL;
     const char *dev = target != NULL ? kiln_rule_attribute(target, "dev") : NULL;
 
-    return bus != NULL ? strcmp(bus, wanted) == 0 : dev != NULL && g_str_has_prefix(dev, prefix);
+    if (bus != NULL)
+        return strcmp(bus, wanted) == 0;
+    return dev != NULL && prefix != NULL && g_str_has_prefix(dev, prefix);
 }
 
 /* What virtio disks do not have. */
@@ -88,7 +90,32 @@ driver_iothread(const KilnDomain *domain, const KilnXmlNode *node)
 
     return reason != NULL               ? reason
            : on_bus(node, "scsi", "sd") ? "a SCSI disk's thread is its controller's"
+           : on_bus(node, "sata", NULL) ? "a SATA disk has none of its own, as in libvirt"
                                         : NULL;
+}
+
+/* An ATA disk has no way to tell that it is. */
+static const char *
+readonly(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    const char *device = kiln_rule_attribute(disk_of(node), "device");
+
+    return on_bus(node, "sata", NULL) && g_strcmp0(device, "cdrom") != 0
+               ? "a SATA disk cannot be read-only"
+               : has_data(domain, node);
+}
+
+/* @driver is a SATA disk's: what only virtio disks have. */
+static const char *
+virtio_options(const KilnXmlNode *driver)
+{
+    static const char *const names[] = { "queues", "queue_size", "ioeventfd",  "iommu",
+                                         "ats",    "packed",     "page_per_vq" };
+
+    for (guint i = 0; on_bus(driver, "sata", NULL) && i < G_N_ELEMENTS(names); i++)
+        if (kiln_rule_attribute(driver, names[i]) != NULL)
+            return "a SATA disk has no virtqueues";
+    return NULL;
 }
 
 /* @node is a <driver>. */
@@ -122,6 +149,8 @@ disk_driver(const KilnDomain *domain, const KilnXmlNode *node)
 {
     const char *reason = disk_format(domain, node);
 
+    if (reason == NULL)
+        reason = virtio_options(node);
     return reason != NULL ? reason : disk_iothread(domain, node);
 }
 
@@ -279,10 +308,10 @@ static const KilnDomainRule rules[] = {
     YES(DISK "/driver/metadata_cache/max_size@unit"),
     YES(DISK "/target", .check = disk_target),
     YES(DISK "/target@dev"),
-    YES(DISK "/target@bus", .values = "virtio scsi",
-        .note = "SATA, IDE, USB and floppy disks are not available in this version"),
+    YES(DISK "/target@bus", .values = "virtio scsi sata",
+        .note = "IDE, USB and floppy disks are not available in this version"),
     YES(DISK "/target@tray", .values = "closed", .note = "a guest starts with its trays closed"),
-    YES(DISK "/target@removable", .check = of_drives),
+    YES(DISK "/target@removable", .check = of_scsi),
     YES(DISK "/target@rotation_rate", .check = of_drives),
     YES(DISK "/backingStore", .check = has_data),
     YES(DISK "/backingStore@type", .values = "file block network",
@@ -298,7 +327,7 @@ static const KilnDomainRule rules[] = {
     NO(DISK "/mirror", "said of a running guest; copies are not available in this version"),
     YES(DISK "/iotune", .check = iotune),
     YES(DISK "/iotune/*"),
-    YES(DISK "/readonly", .check = has_data),
+    YES(DISK "/readonly", .check = readonly),
     YES(DISK "/shareable", .check = has_data),
     NO(DISK "/transient", "disks that forget are not available in this version"),
     YES(DISK "/serial", .check = has_data),

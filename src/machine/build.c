@@ -127,6 +127,7 @@ kiln_machine_new(KilnDomain *domain, const KilnMachineOptions *options, GError *
     machine->virtios = g_ptr_array_new();
     machine->lights = g_ptr_array_new_with_free_func(g_free);
     machine->surfaces = g_ptr_array_new();
+    machine->ahcis = g_ptr_array_new();
     machine->root_ports = g_hash_table_new(NULL, NULL);
     kiln_machine_init_disks(machine);
     machine->memory_devices = g_ptr_array_new_with_free_func(g_free);
@@ -169,6 +170,7 @@ kiln_machine_free(KilnMachine *machine)
     kiln_inputs_free(machine->inputs);
     g_ptr_array_unref(machine->lights);
     g_ptr_array_unref(machine->surfaces);
+    g_ptr_array_unref(machine->ahcis);
     g_hash_table_unref(machine->root_ports);
     kiln_machine_free_disks(machine);
     g_ptr_array_unref(machine->memory_devices);

@@ -6,20 +6,11 @@ typedef gboolean (*Build)(KilnMachine *machine, GError **error);
 
 /* Root ports first: the others are plugged into them. */
 static const Build builds[] = {
-    kiln_machine_build_root_ports,
-    kiln_machine_build_disks,
-    kiln_machine_build_scsi,
-    kiln_machine_build_nets,
-    kiln_machine_build_virtio_serials,
-    kiln_machine_build_rngs,
-    kiln_machine_build_balloon,
-    kiln_machine_build_inputs,
-    kiln_machine_build_videos,
-    kiln_machine_build_watchdogs,
-    kiln_machine_build_vsocks,
-    kiln_machine_build_filesystems,
-    kiln_machine_build_tpm,
-    kiln_machine_build_memory_devices,
+    kiln_machine_build_root_ports,  kiln_machine_build_disks,     kiln_machine_build_sata,
+    kiln_machine_build_scsi,        kiln_machine_build_nets,      kiln_machine_build_virtio_serials,
+    kiln_machine_build_rngs,        kiln_machine_build_balloon,   kiln_machine_build_inputs,
+    kiln_machine_build_videos,      kiln_machine_build_watchdogs, kiln_machine_build_vsocks,
+    kiln_machine_build_filesystems, kiln_machine_build_tpm,       kiln_machine_build_memory_devices,
     kiln_machine_build_hostdevs,
 };
 

@@ -13,6 +13,7 @@ gboolean kiln_machine_build_devices(KilnMachine *machine, GError **error);
 
 /* The families; each error names its device. */
 gboolean kiln_machine_build_root_ports(KilnMachine *machine, GError **error);
+gboolean kiln_machine_build_sata(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_disks(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_scsi(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_nets(KilnMachine *machine, GError **error);

@@ -3,6 +3,7 @@
 #include "machine/functions.h"
 
 #include "base/error.h"
+#include "device/ahci.h"
 #include "device/root-port.h"
 #include "machine/private.h"
 #include "virtio/pci.h"
@@ -87,11 +88,19 @@ kiln_machine_quiesce(KilnMachine *machine)
 
     for (guint i = 0; i < machine->virtios->len; i++)
         kiln_virtio_device_quiesce_begin(g_ptr_array_index(machine->virtios, i));
+    for (guint i = 0; i < machine->ahcis->len; i++)
+        kiln_ahci_quiesce_begin(g_ptr_array_index(machine->ahcis, i));
     for (guint i = 0; i < machine->virtios->len; i++) {
         KilnVirtioDevice *virtio = g_ptr_array_index(machine->virtios, i);
 
         if (!kiln_virtio_device_quiesce_until(virtio, end) && unquiet == NULL)
             unquiet = virtio->id;
+    }
+    for (guint i = 0; i < machine->ahcis->len; i++) {
+        KilnPciDevice *ahci = g_ptr_array_index(machine->ahcis, i);
+
+        if (!kiln_ahci_quiesce_until(ahci, end) && unquiet == NULL)
+            unquiet = ahci->device.id;
     }
     return unquiet;
 }
@@ -101,4 +110,6 @@ kiln_machine_unquiesce(KilnMachine *machine)
 {
     for (guint i = 0; i < machine->virtios->len; i++)
         kiln_virtio_device_resume(g_ptr_array_index(machine->virtios, i));
+    for (guint i = 0; i < machine->ahcis->len; i++)
+        kiln_ahci_resume(g_ptr_array_index(machine->ahcis, i));
 }

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "block/block.h"
+#include "device/ahci.h"
 #include "device/virtio-balloon.h"
 #include "device/virtio-blk.h"
 #include "device/virtio-net.h"
@@ -55,6 +56,23 @@ resize(gpointer data)
     resizing->done = kiln_block_resize(resizing->chain, resizing->bytes, &resizing->error);
 }
 
+/* The same for one on SATA, which has no way to tell: it says so when it is asked what it is. */
+static gboolean
+resize_ata(const KilnMachineDisk *disk, Resizing *resizing, GError **error)
+{
+    resizing->chain = kiln_ata_chain(disk->drive->disk);
+    if (kiln_ahci_quiesce_until(disk->ahci, kiln_machine_quiesce_end()))
+        kiln_call_wait(disk->drive->context, resize, resizing);
+    else
+        kiln_error_set(&resizing->error, KILN_ERROR_FAILED,
+                       "the host does not answer to what the guest has asked it");
+    if (disk->machine->state == KILN_MACHINE_RUNNING)
+        kiln_ahci_resume(disk->ahci);
+    if (resizing->error != NULL)
+        g_propagate_error(error, resizing->error);
+    return resizing->done;
+}
+
 /* The device stands still for it; nothing of the guest has to. */
 static gboolean
 resize_disk(const KilnMachineDisk *disk, uint64_t bytes, GError **error)
@@ -67,6 +85,8 @@ resize_disk(const KilnMachineDisk *disk, uint64_t bytes, GError **error)
                               "its size is its back end's to change");
     if (disk->disk->device == KILN_DISK_DEVICE_CDROM)
         return kiln_error_set(error, KILN_ERROR_UNSUPPORTED, "a CD-ROM is as long as it is");
+    if (disk->drive != NULL)
+        return resize_ata(disk, &resizing, error);
     resizing.chain =
         disk->unit != NULL ? kiln_scsi_unit_chain(disk->unit) : kiln_virtio_blk_chain(disk->device);
     if (kiln_virtio_device_quiesce_until(disk->device, kiln_machine_quiesce_end()))

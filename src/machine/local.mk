@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libkiln-machine.a
 libkiln_machine_a_SOURCES = \
+	%D%/ata.c \
 	%D%/board.c \
 	%D%/boot.c \
 	%D%/build.c \

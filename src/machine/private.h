@@ -7,6 +7,7 @@
 #include "base/process.h"
 #include "bus/pci-bus.h"
 #include "bus/space.h"
+#include "device/ata-drive.h"
 #include "device/clock.h"
 #include "device/ich9-pm.h"
 #include "device/reset.h"
@@ -62,6 +63,8 @@ typedef struct {
     const KilnDisk *disk;     /* of the definition */
     KilnVirtioDevice *device; /* (nullable): one of @virtios, that it is or is a unit of */
     KilnScsiUnit *unit;       /* (nullable): if it is a SCSI unit, or an ATAPI drive */
+    KilnAtaDrive *drive;      /* (nullable): one of @devices, on … */
+    KilnPciDevice *ahci;      /* (nullable) … one of @ahcis */
 } KilnMachineDisk;
 
 enum { KILN_MACHINE_MAX_KEYS = 16 }; /* libvirt's VIR_DOMAIN_SEND_KEY_MAX_KEYS */
@@ -125,6 +128,7 @@ struct KilnMachine {
     GPtrArray *memory_devices; /* (owned) of KilnMachineMemoryDevice */
     GHashTable *throttles;     /* (owned) <group_name> -> KilnThrottleGroup */
     GPtrArray *virtios;        /* (owned) of KilnVirtioDevice: those that stop and go on */
+    GPtrArray *ahcis;          /* (owned) of KilnPciDevice: among @devices; they stop, too */
     GPtrArray *devices;        /* (owned) of KilnDevice: reset and saved in this order */
     GMappedFile *firmware;     /* (owned) (nullable) its ROM; NULL: direct boot */
     KilnFd kernel_fd;          /* (owned) kept open: each reset loads the kernel again */

@@ -48,12 +48,17 @@ kiln_machine_make_scsi_unit(KilnMachineDisk *entry, guint iothread, gboolean ata
         .opaque = entry,
     };
 
+    KilnUring *uring;
+
     take_disk(&options, disk);
     if (!kiln_machine_disk_is_empty(disk)) {
         options.chain =
             kiln_machine_open_chain(entry->machine, disk, iothread, &options.context, NULL, error);
         if (options.chain == NULL)
             return NULL;
+    } else if (!kiln_io_threads_get(entry->machine->threads, iothread, KILN_URING_AUTO,
+                                    &options.context, &uring, error)) {
+        return NULL;
     }
     entry->unit = kiln_scsi_unit_new(&options, error);
     return entry->unit;

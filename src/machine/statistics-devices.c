@@ -103,6 +103,8 @@ add_disk(GVariantBuilder *builder, guint index, const KilnMachineDisk *disk)
         return; /* its requests are not seen here */
     if (disk->unit != NULL)
         kiln_scsi_unit_statistics(disk->unit, &count);
+    else if (disk->drive != NULL)
+        kiln_ata_statistics(disk->drive->disk, &count);
     else
         kiln_virtio_blk_statistics(disk->device, &count);
     add_counter(builder, index, "rd", &count.read, TRUE);
@@ -111,8 +113,9 @@ add_disk(GVariantBuilder *builder, guint index, const KilnMachineDisk *disk)
     add_counter(builder, index, "discard", &count.discard, TRUE);
     add_u64(builder, "block", index, "errors",
             count.read.errors + count.write.errors + count.flush.errors + count.discard.errors);
-    chain =
-        disk->unit != NULL ? kiln_scsi_unit_chain(disk->unit) : kiln_virtio_blk_chain(disk->device);
+    chain = disk->unit != NULL    ? kiln_scsi_unit_chain(disk->unit)
+            : disk->drive != NULL ? kiln_ata_chain(disk->drive->disk)
+                                  : kiln_virtio_blk_chain(disk->device);
     if (chain == NULL) /* an empty drive */
         return;
     add_u64(builder, "block", index, "capacity", chain->length);
