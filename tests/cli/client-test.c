@@ -119,7 +119,7 @@ START_TEST(ctl_takes_arguments)
         { "memory-period 5", 1, "memory-period balloon 5\n" },
         { "memory-period often", 2, "'often' is no number of seconds\n" },
         { "memory-device virtiomem0 1G", 1, "memory-device virtiomem0 1073741824\n" },
-        { "link net0 up", 1, "link net0 1\n" },
+        { "link net1 up", 1, "link net1 1\n" },
         { "link net0 sideways", 2, "a link is up or down, not 'sideways'\n" },
     };
 
