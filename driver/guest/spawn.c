@@ -216,6 +216,8 @@ arguments_of(const KilnSpawn *spawn)
     }
     if (spawn->paused)
         g_ptr_array_add(argv, (gpointer) "--paused");
+    if (spawn->reset_nvram)
+        g_ptr_array_add(argv, (gpointer) "--reset-nvram");
     g_ptr_array_add(argv, spawn->document);
     g_ptr_array_add(argv, NULL);
     return (char **)g_ptr_array_free(argv, FALSE);

@@ -24,6 +24,7 @@
  * @log: path of its log, which is appended to
  * @runtime_dir: its KILN_RUNTIME_DIR
  * @paused: not a step of the guest is made
+ * @reset_nvram: its firmware's variables are made anew
  * @user: "UID:GID[:GROUP...]", NULL is the daemon's own
  * @cgroup: descriptor of the folder of the cgroup that it begins in, -1 is the daemon's
  * @pid, @pidfd, @ready: what came of it; @ready is the pipe's end to be read, and not blocking
@@ -36,6 +37,7 @@ typedef struct {
     char *runtime_dir;
     char *user;
     gboolean paused;
+    gboolean reset_nvram;
     KilnFd cgroup;
     pid_t pid;
     KilnFd pidfd;

@@ -33,6 +33,7 @@ struct KilnStart {
     KilnGuest *guest;
     KilnDomain *domain; /* (owned) (nullable): NULL is what is on disk */
     gboolean paused;
+    gboolean reset_nvram;
     KilnGuestDone done;
     gpointer data;
     KilnSpawn spawn;
@@ -288,6 +289,7 @@ plan(KilnStart *start, int id)
         .runtime_dir = g_strdup(list->runtime_dir),
         .user = user_of(list),
         .paused = start->paused,
+        .reset_nvram = start->reset_nvram,
         .cgroup = kiln_cgroup_make(list->cgroups, guest->name, id, &start->cgroup),
         .pidfd = -1,
         .ready = -1,
@@ -335,6 +337,7 @@ enqueue(KilnGuest *guest, KilnDomain *domain, unsigned flags, KilnGuestDone done
     start->guest = guest;
     start->domain = domain;
     start->paused = (flags & VIR_DOMAIN_START_PAUSED) != 0;
+    start->reset_nvram = (flags & VIR_DOMAIN_START_RESET_NVRAM) != 0;
     start->done = done;
     start->data = data;
     start->spawn.cgroup = start->spawn.pidfd = start->spawn.ready = -1;

@@ -17,19 +17,13 @@ kiln_ops_check_start_flags(KilnCall *call, unsigned flags, unsigned also)
                                   VIR_DOMAIN_START_BYPASS_CACHE | VIR_DOMAIN_START_FORCE_BOOT |
                                   VIR_DOMAIN_START_RESET_NVRAM;
 
-    if (!kiln_ops_check_flags(call, flags, known | also))
-        return FALSE;
-    if ((flags & VIR_DOMAIN_START_RESET_NVRAM) == 0)
-        return TRUE;
-    kiln_call_fail(call, VIR_ERR_OPERATION_UNSUPPORTED,
-                   "there is no variable store to be reset: firmware is not available yet");
-    return FALSE;
+    return kiln_ops_check_flags(call, flags, known | also);
 }
 
 unsigned
 kiln_ops_start_flags(unsigned flags)
 {
-    return flags & VIR_DOMAIN_START_PAUSED;
+    return flags & (VIR_DOMAIN_START_PAUSED | VIR_DOMAIN_START_RESET_NVRAM);
 }
 
 KilnOpsStart *
