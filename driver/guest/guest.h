@@ -66,8 +66,8 @@ KilnDomain *kiln_guest_definition(KilnGuest *guest, GError **error);
 const KilnDomain *kiln_guest_live(KilnGuest *guest);
 
 /* Whether nothing is missing in it: a process that has just begun, or that was found, has yet to
- * tell of its terminals and sockets.  Who asks it anything (kiln_guest_call()) is answered after
- * that. */
+ * tell of its terminals and sockets, and one that was changed of the change.  Who asks it anything
+ * (kiln_guest_call()) is answered after that. */
 gboolean kiln_guest_has_told(const KilnGuest *guest);
 
 /* As VIR_DOMAIN_AFFECT_*: TRUE with `*live` or `*config` or both set, else FALSE with @error set:

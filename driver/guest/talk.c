@@ -252,7 +252,7 @@ kiln_talk_statistics(KilnTalk *talk)
 gboolean
 kiln_talk_has_told(const KilnTalk *talk)
 {
-    return talk->xml_told;
+    return talk->xml_told && !talk->xml_asked;
 }
 
 pid_t
