@@ -23,6 +23,7 @@ NO_SAVING = no("Operation not supported: guests cannot be saved yet")
 NO_MIGRATION = no("Operation not supported: guests cannot be migrated yet")
 NO_JOBS = no("Operation not supported: there are no block jobs yet")
 NO_QEMU = no("this function is not supported by the connection driver: kiln guests have nothing of the QEMU driver's own")
+NO_LIMITS = no("not available in this version")
 NO_NATIVE = no("Operation not supported: libvirt's XML is kiln's own format: there is none to convert")
 
 
@@ -43,7 +44,7 @@ DOCUMENTS = {
     <type arch='x86_64' machine='q35'>hvm</type>
     <kernel>@KERNEL@</kernel>
     <initrd>@INITRD@</initrd>
-    <cmdline>root=/dev/vda console=ttyS0,115200 quiet systemd.unit=kiln-test.target</cmdline>
+    <cmdline>console=ttyS0,115200 quiet kiln.test=console</cmdline>
   </os>
   <cpu mode='host-passthrough'/>
   <devices>
@@ -53,7 +54,7 @@ DOCUMENTS = {
       <target dev='vda' bus='virtio'/>
     </disk>
     <disk type='file' device='disk'>
-      <driver name='qemu' type='raw'/>
+      <driver name='qemu' type='raw' iothread='1'/>
       <source file='@DIR@/data.raw'/>
       <target dev='vdb' bus='virtio'/>
     </disk>
@@ -100,13 +101,13 @@ HOST = [
     ("nodecpustats 7777", no("invalid argument: Invalid cpuNum: there is no CPU 7777 online")),
     ("nodememstats", has(r"\Atotal : @MEMORY@ KiB\nfree : \d+ KiB\nbuffers: \d+ KiB\ncached : \d+ KiB\Z")),
     ("nodememstats 0", has(r"\Atotal : \d+ KiB\nfree : \d+ KiB\Z")),
-    ("nodememstats 7", no("")),
+    ("nodememstats 7", no("invalid argument: cellNum must be less than or equal to 0")),
     ("freecell", has(r"\ATotal: \d+ KiB\Z")),
     ("freecell 0", has(r"\A0: \d+ KiB\Z")),
     ("freecell 9", no("start cell 9 out of range (0-0)")),
     ("freepages --all", has(r"\ANode 0:\n4KiB: \d+")),
     ("freepages 0 4K", has(r"\A4KiB: \d+\Z")),
-    ("freepages 0 12K", no("")),
+    ("freepages 0 12K", no("operation failed: page size of 12 KiB or NUMA node 0 not available")),
     ("allocpages 2M 0 --add", ""),
     ("allocpages 2M 2 --cellno 7", no("start cell 7 out of range (0-0)")),
     ("maxvcpus", "1024"),
@@ -198,11 +199,12 @@ DEFINITION = [
     (f"iothreadpin {NAME} 1 0 --config", ""),
     (f"iothreadinfo {NAME}", "1 0"),
     (f"iothreadadd {NAME} 2 --config", ""),
-    (f"iothreadset {NAME} 2 --poll-max-ns 1000 --live", no("")),
+    (f"iothreadset {NAME} 2 --poll-max-ns 1000 --live", no("kiln's I/O threads do not poll")),
     (f"iothreaddel {NAME} 2 --config", ""),
     (f"iothreaddel {NAME} 2 --config", no("invalid argument: cannot find IOThread '2' in iothreadids list")),
     (f"cpu-stats {NAME}", INACTIVE),
     (f"schedinfo {NAME} --config", has(r"\AScheduler : posix\ncpu_shares : 0\nvcpu_period : 0\nvcpu_quota : 0\n")),
+    (f"schedinfo {NAME} --set cpu_shares=2048 --config", NO_LIMITS),
     (f"schedinfo {NAME} --set nonsense=1 --config", no("invalid scheduler option: nonsense")),
 
     # memory
@@ -217,6 +219,7 @@ DEFINITION = [
     (f"dommemstat {NAME} --period 5 --config", ""),
     (f"dumpxml {NAME} --xpath //memballoon/stats", "<stats period=\"5\"/>"),
     (f"memtune {NAME} --config", "hard_limit : unlimited\nsoft_limit : unlimited\nswap_hard_limit: unlimited"),
+    (f"memtune {NAME} --hard-limit 2G --config", NO_LIMITS),
     (f"numatune {NAME} --config", "numa_mode : strict\nnuma_nodeset :"),
     (f"numatune {NAME} --nodeset 0 --mode strict --config", no("binding memory to NUMA nodes of the host is not available")),
     (f"update-memory-device {NAME} --requested-size 1G", no("no memory device found")),
@@ -231,6 +234,7 @@ DEFINITION = [
     (f"domblkerror {NAME}", INACTIVE),
     (f"blockresize {NAME} vdb 128M", INACTIVE),
     (f"blkiotune {NAME} --config", has(r"\Aweight : 0\n")),
+    (f"blkiotune {NAME} --weight 200 --config", NO_LIMITS),
     (f"blkdeviotune {NAME} vdb --total-iops-sec 100 --config", ""),
     (f"blkdeviotune {NAME} vdb --config", has(r"^total_iops_sec : 100$")),
     (f"blkdeviotune {NAME} vdb --total-iops-sec 0 --config", ""),
