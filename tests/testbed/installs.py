@@ -206,6 +206,8 @@ class Installs:
         for user in LIBVIRT_USERS:
             if subprocess.run(["id", user], check=False, capture_output=True).returncode != 0:
                 subprocess.run(["useradd", "-r", user], check=True)
+        # virt-install puts the kernels of trees there; it is of the same packages.
+        os.makedirs("/var/lib/libvirt/boot", exist_ok=True)
         shutil.rmtree(TOP, ignore_errors=True)
         os.makedirs(TOP)
         self.make_guest()
