@@ -111,11 +111,12 @@ GVariant *
 kiln_client_call(KilnDbusVM1 *guest, const char *method, GVariant *arguments, GUnixFDList **fds,
                  GError **error)
 {
+    g_autoptr(GUnixFDList) given = fds != NULL ? g_steal_pointer(fds) : NULL;
     Wait wait = { 0 };
     GVariant *answer;
 
     g_dbus_proxy_call_with_unix_fd_list(G_DBUS_PROXY(guest), method, arguments,
-                                        G_DBUS_CALL_FLAGS_NONE, KILN_CLIENT_CALL_MS, NULL, NULL,
+                                        G_DBUS_CALL_FLAGS_NONE, KILN_CLIENT_CALL_MS, given, NULL,
                                         on_result, &wait);
     wait_for_result(&wait);
     answer =

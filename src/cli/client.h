@@ -26,7 +26,8 @@ KilnDbusVM1 *kiln_client_connect(const char *name, guint timeout_ms, GError **er
  * kiln_client_call:
  * @method: of org.kiln.VM1
  * @arguments: (nullable): a tuple; a floating reference is taken
- * @fds: (nullable) (out): descriptors that came with the answer
+ * @fds: (nullable) (inout): descriptors that go with the call, or NULL, then those that came with
+ *   the answer
  *
  * Returns: (transfer full): the answer's tuple, or NULL with @error set to what the guest's process
  *   said.

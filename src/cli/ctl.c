@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* kiln ctl: one call to a guest that runs. */
 #include "base/error.h"
+#include "base/fd.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "domain/fields.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -122,6 +124,37 @@ link_arguments(char **words, GError **error)
     return g_variant_new("(sb)", words[0], up);
 }
 
+/* ---- Media of CD-ROM drives ---- */
+
+static GVariant *
+eject_arguments(char **words, GError **error)
+{
+    return g_variant_new("(sssuah)", words[0], "", "", 0u, NULL);
+}
+
+static GVariant *
+insert_arguments(char **words, GError **error)
+{
+    g_autofree char *path = g_canonicalize_filename(words[1], NULL);
+    GVariantBuilder handles;
+
+    g_variant_builder_init(&handles, G_VARIANT_TYPE("ah"));
+    g_variant_builder_add(&handles, "h", 0);
+    return g_variant_new("(sssuah)", words[0], path, "", 0u, &handles);
+}
+
+/* The guest's process may open nothing any more: it gets a descriptor. */
+static GUnixFDList *
+open_image(char **words, GError **error)
+{
+    g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
+    g_auto(KilnFd) fd = kiln_open(words[1], O_RDONLY, 0, error);
+
+    if (fd < 0 || g_unix_fd_list_append(fds, fd, error) < 0)
+        return NULL;
+    return g_steal_pointer(&fds);
+}
+
 /* @method is called for nothing, with nothing or with what @arguments makes of @n words; or @print
  * does the work. */
 static const struct {
@@ -132,6 +165,7 @@ static const struct {
     int n;
     const char *words;
     GVariant *(*arguments)(char **words, GError **error);
+    GUnixFDList *(*descriptors)(char **words, GError **error); /* that go with them */
 } actions[] = {
     { "status", NULL, print_status, "print the state and its reason" },
     { "pause", "Pause", NULL, "stop the guest's CPUs and clocks" },
@@ -143,6 +177,10 @@ static const struct {
     { "xml", NULL, print_xml, "print the live definition" },
     { "stats", NULL, print_statistics, "print counters, by libvirt's names" },
     { "resize", "ResizeBlock", NULL, "give a disk another size", 2, "DISK SIZE", resize_arguments },
+    { "insert", "ChangeMedium", NULL, "put another disc into a CD-ROM drive", 2, "DRIVE FILE",
+      insert_arguments, open_image },
+    { "eject", "ChangeMedium", NULL, "take the disc out of a CD-ROM drive", 1, "DRIVE",
+      eject_arguments },
     { "memory", "SetMemory", NULL, "how much memory the guest is to have, by its balloon", 1,
       "SIZE", memory_arguments },
     { "memory-period", "SetMemoryPeriod", NULL, "how often the guest reports on its memory", 1,
@@ -191,6 +229,7 @@ act(guint action, const char *name, char **words)
     g_autoptr(GError) error = NULL;
     g_autoptr(KilnDbusVM1) guest = NULL;
     g_autoptr(GVariant) answer = NULL;
+    g_autoptr(GUnixFDList) fds = NULL;
     GVariant *arguments = NULL;
 
     if (actions[action].arguments != NULL) {
@@ -200,11 +239,14 @@ act(guint action, const char *name, char **words)
             return KILN_EXIT_USAGE;
         }
     }
-    guest = kiln_client_connect(name, KILN_CLIENT_CONNECT_MS, &error);
+    if (actions[action].descriptors != NULL)
+        fds = actions[action].descriptors(words, &error);
+    if (error == NULL)
+        guest = kiln_client_connect(name, KILN_CLIENT_CONNECT_MS, &error);
     if (guest != NULL && actions[action].print != NULL)
         (void)actions[action].print(guest, &error);
     else if (guest != NULL)
-        answer = kiln_client_call(guest, actions[action].method, g_steal_pointer(&arguments), NULL,
+        answer = kiln_client_call(guest, actions[action].method, g_steal_pointer(&arguments), &fds,
                                   &error);
     g_clear_pointer(&arguments, g_variant_unref);
     if (error == NULL)

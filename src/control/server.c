@@ -28,6 +28,7 @@ enum {
 };
 
 enum { CONSOLE_FORCE = 1 };              /* OpenConsole, @flags */
+enum { MEDIUM_FORCE = 1 };               /* ChangeMedium, @flags */
 enum { XML_FLAGS = KILN_FORMAT_SECURE }; /* GetXml, @flags */
 
 typedef struct {
@@ -374,6 +375,43 @@ on_send_keys(KilnDbusVM1 *object, GDBusMethodInvocation *invocation, GVariant *k
     return TRUE;
 }
 
+/* Returns: FALSE with @error set if there is not the one descriptor, or none. */
+static gboolean
+take_image(GUnixFDList *given, GVariant *handles, KilnFd *fd, GError **error)
+{
+    gint32 handle;
+
+    if (g_variant_n_children(handles) == 0)
+        return TRUE;
+    if (g_variant_n_children(handles) > 1 || given == NULL)
+        return kiln_error_set(error, KILN_ERROR_INVALID, "there is not one descriptor of an image");
+    g_variant_get_child(handles, 0, "h", &handle);
+    if (handle < 0 || handle >= g_unix_fd_list_get_length(given))
+        return kiln_error_set(error, KILN_ERROR_INVALID, "there is no descriptor %d", handle);
+    *fd = g_unix_fd_list_get(given, handle, error);
+    return *fd >= 0;
+}
+
+static gboolean
+on_change_medium(KilnDbusVM1 *object, GDBusMethodInvocation *invocation, GUnixFDList *given,
+                 const char *target, const char *path, const char *format, guint flags,
+                 GVariant *image, gpointer data)
+{
+    const Server *server = data;
+    g_autoptr(GError) error = NULL;
+    g_auto(KilnFd) fd = -1;
+
+    if ((flags & ~(guint)MEDIUM_FORCE) != 0)
+        kiln_error_set(&error, KILN_ERROR_INVALID, "unknown flags 0x%x", flags);
+    else if (take_image(given, image, &fd, &error))
+        (void)kiln_machine_change_medium(server->guest.machine, target, kiln_fd_steal(&fd), path,
+                                         *format != '\0' ? format : NULL, flags & MEDIUM_FORCE,
+                                         &error);
+    if (!failed(invocation, error))
+        kiln_dbus_vm1_complete_change_medium(object, invocation, NULL);
+    return TRUE;
+}
+
 /* The methods that return nothing: @call, with @error, is what is done. */
 #define LIVE_METHOD(name, parameters, call)                                                        \
     static gboolean on_##name parameters                                                           \
@@ -434,6 +472,7 @@ static const struct {
     { "handle-get-xml", G_CALLBACK(on_get_xml) },
     { "handle-get-statistics", G_CALLBACK(on_get_statistics) },
     { "handle-resize-block", G_CALLBACK(on_resize_block) },
+    { "handle-change-medium", G_CALLBACK(on_change_medium) },
     { "handle-set-memory", G_CALLBACK(on_set_memory) },
     { "handle-set-memory-period", G_CALLBACK(on_set_memory_period) },
     { "handle-set-memory-device", G_CALLBACK(on_set_memory_device) },
@@ -512,7 +551,8 @@ on_event(KilnMachine *machine, KilnMachineEvent event, void *opaque)
 static void *
 server_open(const KilnControlGuest *guest)
 {
-    static const char *const features[] = { "live-devices", "supervision", "describe", NULL };
+    static const char *const features[] = { "live-devices", "supervision", "describe", "media",
+                                            NULL };
     Server *server = g_new0(Server, 1);
 
     kiln_dbus_error_register();

@@ -326,6 +326,28 @@ kiln_machine_open_chain(KilnMachine *machine, const KilnDisk *disk, guint iothre
     return kiln_block_open_chain(&options, error);
 }
 
+/* With the ring of the drive's device, which is there: none can be made any more. */
+KilnBlock *
+kiln_machine_open_medium(const KilnMachineDisk *entry, int fd, const char *path, const char *format,
+                         GError **error)
+{
+    KilnMachine *machine = entry->machine;
+    g_auto(KilnFd) owned = fd;
+    KilnBlockOptions options = {
+        .format = format,
+        .path = path,
+        .read_only = TRUE,
+        .cache = cache_mode(entry->disk->driver.cache),
+    };
+
+    if (!kiln_io_threads_get(machine->threads, entry->iothread, KILN_URING_AUTO, &options.context,
+                             &options.uring, error) ||
+        !take_limits(machine, &entry->disk->iotune, &options, error))
+        return NULL;
+    options.fd = kiln_fd_steal(&owned);
+    return kiln_block_open_chain(&options, error);
+}
+
 static KilnVirtioOptions
 virtio_options(const KilnMachine *machine, const KilnDisk *disk)
 {

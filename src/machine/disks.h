@@ -24,6 +24,17 @@ KilnBlock *kiln_machine_open_chain(KilnMachine *machine, const KilnDisk *disk, g
 /* Whether a drive is empty: a CD-ROM without a <source>. */
 gboolean kiln_machine_disk_is_empty(const KilnDisk *disk);
 
+/**
+ * kiln_machine_open_medium:
+ * @fd: (transfer full): open for reading; closed on error
+ * @path: what it is called
+ * @format: (nullable): raw if not said
+ *
+ * A chain for the drive @entry, which is a SCSI unit; in the thread of its device.
+ */
+KilnBlock *kiln_machine_open_medium(const KilnMachineDisk *entry, int fd, const char *path,
+                                    const char *format, GError **error);
+
 /* The number of the disk's <iothread>, or KILN_IO_SHARED. */
 guint kiln_machine_disk_iothread(const KilnDisk *disk);
 

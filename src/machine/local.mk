@@ -7,7 +7,7 @@ libkiln_machine_a_SOURCES = \
 	%D%/chars.c %D%/chars.h \
 	%D%/cpu.c \
 	%D%/devices.c %D%/devices.h \
-	%D%/disks.c %D%/disks.h %D%/scsi.c \
+	%D%/disks.c %D%/disks.h %D%/media.c %D%/scsi.c \
 	%D%/firmware.c %D%/flash.c \
 	%D%/fw-cfg.c %D%/fw-cfg.h %D%/fw-cfg-boot.c \
 	%D%/functions.c %D%/functions.h \

@@ -186,6 +186,18 @@ void kiln_machine_unlisten(KilnMachine *machine, guint id);
 /* The disk with @target ("vda", or its alias) is @bytes long from now on, and the guest is told. */
 gboolean kiln_machine_resize_disk(KilnMachine *machine, const char *target, uint64_t bytes,
                                   GError **error);
+/**
+ * kiln_machine_change_medium:
+ * @target: a CD-ROM drive's, or its alias
+ * @fd: (transfer full): an image, open for reading; -1: the drive is to be empty
+ * @path: what the image is called, in the live definition
+ * @format: (nullable): "raw" if not said
+ * @force: also if the guest has locked the tray; else it is asked to open it, and that is an error,
+ *   KILN_ERROR_STATE
+ */
+gboolean kiln_machine_change_medium(KilnMachine *machine, const char *target, int fd,
+                                    const char *path, const char *format, gboolean force,
+                                    GError **error);
 /* The guest is to have @bytes of memory: its balloon's target. */
 gboolean kiln_machine_set_memory(KilnMachine *machine, uint64_t bytes, GError **error);
 /* How often it reports on its memory; 0: never. */

@@ -63,6 +63,7 @@ typedef struct {
     const KilnDisk *disk;     /* of the definition */
     KilnVirtioDevice *device; /* (nullable): one of @virtios, that it is or is a unit of */
     KilnScsiUnit *unit;       /* (nullable): if it is a SCSI unit, or an ATAPI drive */
+    guint iothread;           /* of @unit: where it works, an <iothread> or KILN_IO_SHARED */
     KilnAtaDrive *drive;      /* (nullable): one of @devices, on … */
     KilnPciDevice *ahci;      /* (nullable) … one of @ahcis */
 } KilnMachineDisk;

@@ -50,6 +50,7 @@ kiln_machine_make_scsi_unit(KilnMachineDisk *entry, guint iothread, gboolean ata
 
     KilnUring *uring;
 
+    entry->iothread = iothread;
     take_disk(&options, disk);
     if (!kiln_machine_disk_is_empty(disk)) {
         options.chain =

@@ -119,6 +119,9 @@ START_TEST(ctl_takes_arguments)
         { "memory-period 5", 1, "memory-period balloon 5\n" },
         { "memory-period often", 2, "'often' is no number of seconds\n" },
         { "memory-device virtiomem0 1G", 1, "memory-device virtiomem0 1073741824\n" },
+        { "eject sdc", 1, "medium none raw sdc 0\n" },
+        { "insert sdc /proc/version", 1, "medium /proc/version raw sdc 76\n" },
+        { "insert sdc /nonexistent", 1, "No such file or directory\n" },
         { "link net1 up", 1, "link net1 1\n" },
         { "link net0 sideways", 2, "a link is up or down, not 'sideways'\n" },
     };

@@ -2,6 +2,8 @@
 /* See fake-machine.h. */
 #include "tests/control/fake-machine.h"
 
+#include <unistd.h>
+
 #include "base/error.h"
 #include "domain/domain.h"
 
@@ -187,6 +189,21 @@ gboolean
 kiln_machine_resize_disk(KilnMachine *machine, const char *target, uint64_t bytes, GError **error)
 {
     return asked(error, "resize", target, bytes);
+}
+
+gboolean
+kiln_machine_change_medium(KilnMachine *machine, const char *target, int fd, const char *path,
+                           const char *format, gboolean force, GError **error)
+{
+    g_autofree char *what = g_strdup_printf("medium %s %s%s", fd >= 0 ? path : "none",
+                                            format != NULL ? format : "raw", force ? "!" : "");
+    char first = 0;
+
+    if (fd >= 0 && read(fd, &first, 1) != 1)
+        first = 0;
+    if (fd >= 0)
+        close(fd);
+    return asked(error, what, target, (guint64)(unsigned char)first);
 }
 
 gboolean
