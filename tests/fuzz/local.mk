@@ -83,6 +83,12 @@ tests_fuzz_scsi_fuzz_SOURCES = tests/fuzz/scsi-fuzz.c \
 	tests/lib/memory-block.c tests/lib/memory-block.h $(FUZZ_MAIN)
 tests_fuzz_scsi_fuzz_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/scsi
+fuzz_targets += tests/fuzz/virtio-scsi-fuzz
+tests_fuzz_virtio_scsi_fuzz_SOURCES = tests/fuzz/virtio-scsi-fuzz.c \
+	tests/lib/memory-block.c tests/lib/memory-block.h $(FUZZ_MAIN)
+tests_fuzz_virtio_scsi_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_virtio_scsi_fuzz_LDADD = libkiln-test.a $(KILN_TEST_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/virtio-scsi
 fuzz_targets += tests/fuzz/virtio-blk-fuzz
 tests_fuzz_virtio_blk_fuzz_SOURCES = tests/fuzz/virtio-blk-fuzz.c \
 	tests/lib/memory-block.c tests/lib/memory-block.h $(FUZZ_MAIN)
