@@ -3,16 +3,21 @@
  * Devices attached, detached and changed one by one.
  *
  *   definition: domain/edit.h -> validated and assigned anew -> written
- *   live: what the guest's process can change: the link of an interface, the size of virtio-mem
+ *   live: what the guest's process can change: the link of an interface, the size of virtio-mem,
+ *   the disc in a CD-ROM drive
  */
 #include "base/error.h"
+#include "base/fd.h"
 #include "domain/edit.h"
 #include "ops/driver.h"
 #include "ops/tables.h"
 #include "ops/usage.h"
 
+#include <fcntl.h>
+#include <gio/gunixfdlist.h>
 #include <libvirt/libvirt.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
     AFFECT = VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG,
@@ -35,6 +40,7 @@ typedef struct {
     KilnDomainDevice *device; /* (owned) (nullable) */
     const char *alias;        /* (nullable): of the call's arguments */
     gboolean config;
+    gboolean force;
 } Change;
 
 static void
@@ -148,6 +154,65 @@ find_sized(const KilnDomain *live, const KilnDomainDevice *device)
     return NULL;
 }
 
+/* The drive that runs and whose disc alone may be another one. */
+static const KilnDisk *
+find_drive(const KilnDomain *live, const KilnDisk *wanted)
+{
+    const KilnDisk *drive =
+        wanted->target_dev != NULL ? kiln_domain_find_disk(live, wanted->target_dev) : NULL;
+
+    return drive != NULL && drive->device == KILN_DISK_DEVICE_CDROM &&
+                   wanted->device == KILN_DISK_DEVICE_CDROM &&
+                   wanted->source.type == KILN_DISK_TYPE_FILE &&
+                   (wanted->driver.type == KILN_DISK_FORMAT_ABSENT ||
+                    wanted->driver.type == KILN_DISK_FORMAT_RAW)
+               ? drive
+               : NULL;
+}
+
+/* The guest's process opens nothing any more: it is given a descriptor.  Of a regular file: opening
+ * another one might have an effect, or wait. */
+static GUnixFDList *
+open_disc(const char *path, GError **error)
+{
+    g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
+    g_auto(KilnFd) fd = kiln_open(path, O_RDONLY | O_NONBLOCK, 0, error);
+    struct stat about;
+
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode)) {
+        kiln_error_set(error, KILN_ERROR_INVALID, "'%s' is no regular file", path);
+        return NULL;
+    }
+    return g_unix_fd_list_append(fds, fd, error) >= 0 ? g_steal_pointer(&fds) : NULL;
+}
+
+static void
+change_disc(KilnGuest *guest, Change *change, const KilnDisk *drive)
+{
+    const char *path = ((const KilnDisk *)kiln_domain_device_get(change->device))->source.file;
+    g_autoptr(GUnixFDList) fds = NULL;
+    g_autoptr(GError) error = NULL;
+    GVariantBuilder handles;
+
+    if (path != NULL) {
+        fds = open_disc(path, &error);
+        if (fds == NULL) {
+            kiln_call_fail(change->call, VIR_ERR_OPERATION_FAILED, "%s", error->message);
+            change_free(change);
+            return;
+        }
+    }
+    g_variant_builder_init(&handles, G_VARIANT_TYPE("ah"));
+    if (path != NULL)
+        g_variant_builder_add(&handles, "h", 0);
+    kiln_guest_call(guest, "ChangeMedium",
+                    g_variant_new("(sssuah)", drive->target_dev, path != NULL ? path : "", "",
+                                  change->force ? 1u : 0u, &handles),
+                    fds, KILN_GUEST_CALL_MS, done_live, change);
+}
+
 /* Asks the process; FALSE if it can't do that. */
 static gboolean
 change_live(KilnGuest *guest, Change *change)
@@ -167,6 +232,13 @@ change_live(KilnGuest *guest, Change *change)
                         g_variant_new("(sb)", name, wanted->link != KILN_NET_LINK_STATE_DOWN), NULL,
                         KILN_GUEST_CALL_MS, done_live, change);
         return TRUE;
+    }
+    if (live != NULL && strcmp(element, "disk") == 0) {
+        const KilnDisk *drive = find_drive(live, kiln_domain_device_get(change->device));
+
+        if (drive != NULL)
+            change_disc(guest, change, drive);
+        return drive != NULL;
     }
     if (live != NULL && strcmp(element, "memory") == 0) {
         const KilnMemoryDevice *wanted = kiln_domain_device_get(change->device);
@@ -209,7 +281,8 @@ begin(KilnCall *call, What what, const remote_nonnull_domain *dom, const char *t
     if (!kiln_ops_affects(call, guest, flags, &live, &config))
         return;
     change = g_new(Change, 1);
-    *change = (Change){ call, what, g_steal_pointer(&device), alias, config };
+    *change = (Change){ call,  what,   g_steal_pointer(&device),
+                        alias, config, (flags & VIR_DOMAIN_DEVICE_MODIFY_FORCE) != 0 };
     if (!live)
         kiln_guest_edit(guest, edit, change, done, change);
     else if (!change_live(guest, change)) {
