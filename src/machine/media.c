@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "device/ahci.h"
 #include "loop/call.h"
 #include "machine/functions.h"
 #include "machine/private.h"
@@ -40,17 +41,36 @@ change(gpointer data)
 }
 
 static void
-change_still(Change *change_)
+no_answer(Change *change_)
+{
+    kiln_error_set(&change_->error, KILN_ERROR_FAILED,
+                   "the host does not answer to what the guest has asked it");
+}
+
+static void
+change_scsi(Change *change_)
 {
     KilnVirtioDevice *device = change_->disk->device;
 
     if (kiln_virtio_device_quiesce_until(device, kiln_machine_quiesce_end()))
         kiln_call_wait(device->context, change, change_);
     else
-        kiln_error_set(&change_->error, KILN_ERROR_FAILED,
-                       "the host does not answer to what the guest has asked it");
+        no_answer(change_);
     if (change_->disk->machine->state == KILN_MACHINE_RUNNING)
         kiln_virtio_device_resume(device);
+}
+
+static void
+change_ata(Change *change_)
+{
+    KilnPciDevice *ahci = change_->disk->ahci;
+
+    if (kiln_ahci_quiesce_until(ahci, kiln_machine_quiesce_end()))
+        kiln_call_wait(change_->disk->drive->context, change, change_);
+    else
+        no_answer(change_);
+    if (change_->disk->machine->state == KILN_MACHINE_RUNNING)
+        kiln_ahci_resume(ahci);
 }
 
 /* The live definition says what lies in the drive. */
@@ -77,7 +97,7 @@ find_drive(KilnMachine *machine, const char *target, GError **error)
         if (strcmp(target, disk->disk->target_dev) != 0 &&
             strcmp(target, disk->disk->info.alias) != 0)
             continue;
-        if (disk->unit != NULL && disk->device != NULL &&
+        if (disk->unit != NULL && (disk->device != NULL || disk->ahci != NULL) &&
             disk->disk->device == KILN_DISK_DEVICE_CDROM)
             return disk;
         kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
@@ -102,7 +122,10 @@ kiln_machine_change_medium(KilnMachine *machine, const char *target, int fd, con
     if (what.disk == NULL)
         return FALSE;
     what.fd = kiln_fd_steal(&owned);
-    change_still(&what);
+    if (what.disk->ahci != NULL)
+        change_ata(&what);
+    else
+        change_scsi(&what);
     if (what.done)
         record(machine, what.disk->disk, fd >= 0 ? path : NULL);
     if (what.error != NULL)

@@ -47,7 +47,6 @@ kiln_machine_make_scsi_unit(KilnMachineDisk *entry, guint iothread, gboolean ata
         .io_error = kiln_machine_disk_error,
         .opaque = entry,
     };
-
     KilnUring *uring;
 
     entry->iothread = iothread;
