@@ -11,6 +11,7 @@ libkiln_device_a_SOURCES = \
 	%D%/clock.c %D%/clock.h \
 	%D%/debugcon.c %D%/debugcon.h \
 	%D%/fw-cfg.c %D%/fw-cfg.h \
+	%D%/hpet.c %D%/hpet.h \
 	%D%/i6300esb.c %D%/i6300esb.h \
 	%D%/i8042.c %D%/i8042.h \
 	%D%/ich9-lpc.c %D%/ich9-lpc.h \

@@ -98,3 +98,6 @@ tests_device_virtio_gpu_test_SOURCES = tests/device/virtio-gpu-test.c
 check_PROGRAMS += tests/device/ps2-test
 TESTS += tests/device/ps2-test
 tests_device_ps2_test_SOURCES = tests/device/ps2-test.c
+check_PROGRAMS += tests/device/hpet-test
+TESTS += tests/device/hpet-test
+tests_device_hpet_test_SOURCES = tests/device/hpet-test.c
