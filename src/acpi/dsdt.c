@@ -189,6 +189,18 @@ keyboard(KilnAml *aml)
     kiln_aml_end(aml);
 }
 
+static void
+mouse(KilnAml *aml)
+{
+    kiln_aml_begin_device(aml, "MOU");
+    kiln_aml_name_eisa_id(aml, "_HID", "PNP0F13");
+    kiln_aml_name(aml, "_CRS");
+    kiln_aml_begin_resources(aml);
+    kiln_aml_res_irq(aml, 12);
+    kiln_aml_end(aml);
+    kiln_aml_end(aml);
+}
+
 /* QEMU 7.2 docs/specs/pvpanic.txt: read the events it knows, write those that happened. */
 static void
 pvpanic(KilnAml *aml)
@@ -231,6 +243,8 @@ lpc(KilnAml *aml, const KilnAcpiOptions *options)
     }
     if (options->i8042_keyboard)
         keyboard(aml);
+    if (options->i8042_mouse)
+        mouse(aml);
     if (options->pvpanic)
         pvpanic(aml);
     kiln_aml_end(aml);

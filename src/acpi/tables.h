@@ -74,6 +74,7 @@ typedef struct {
     int console_com; /* the serial console that SPCR tells of, 0 to 3, or KILN_ACPI_NO_COM */
     gboolean rtc;    /* TRUE */
     gboolean i8042_keyboard;
+    gboolean i8042_mouse;
     gboolean pvpanic; /* at port 0x505 */
     gboolean hpet;    /* at 0xfed00000 */
     KilnAcpiTpm tpm;  /* at 0xfed40000 */

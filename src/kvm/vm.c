@@ -11,7 +11,7 @@
 
 struct KilnVm {
     KilnKvm *kvm;
-    KilnFd fd;         /* (owned) */
+    KilnFd fd; /* (owned) */
     KilnMutex slots_lock;
     GByteArray *slots; /* (slots_lock) (owned) one byte a slot: whether it is in use */
 };
@@ -247,6 +247,21 @@ kiln_vm_reset(KilnVm *vm, GError **error)
         return kiln_error_set(error, KILN_ERROR_KVM, "KVM: cannot reset the interval timer: %s",
                               g_strerror(errno));
     return TRUE;
+}
+
+void
+kiln_vm_set_hpet_legacy(KilnVm *vm, gboolean on)
+{
+    struct kvm_pit_state2 pit;
+    int failed = ioctl(vm->fd, KVM_GET_PIT2, &pit);
+
+    if (failed == 0) {
+        pit.flags = on ? pit.flags | KVM_PIT_FLAGS_HPET_LEGACY
+                       : pit.flags & ~(uint32_t)KVM_PIT_FLAGS_HPET_LEGACY;
+        failed = ioctl(vm->fd, KVM_SET_PIT2, &pit);
+    }
+    /* It fails only for want of a timer, which every VM here has. */
+    g_return_if_fail(failed == 0);
 }
 
 void

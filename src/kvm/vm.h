@@ -62,6 +62,14 @@ gboolean kiln_vm_remove_slot(KilnVm *vm, int slot, GError **error);
 gboolean kiln_vm_reset(KilnVm *vm, GError **error);
 
 /**
+ * kiln_vm_set_hpet_legacy:
+ * @on: the HPET has the interval timer's line: the timer counts, and interrupts no more
+ *
+ * Any thread.
+ */
+void kiln_vm_set_hpet_legacy(KilnVm *vm, gboolean on);
+
+/**
  * kiln_vm_set_irq_line:
  * @gsi: 0-23, a pin of the IOAPIC (0-15 of the PICs also)
  * @level: TRUE for high

@@ -5,6 +5,7 @@
  */
 #include "machine/private.h"
 
+#include "device/hpet.h"
 #include "device/i8042.h"
 #include "device/ich9-lpc.h"
 #include "device/mch.h"
@@ -16,7 +17,9 @@
 #include "memory/layout.h"
 
 enum {
+    ISA_IRQ_PIT = 0,
     ISA_IRQ_KEYBOARD = 1,
+    ISA_IRQ_CASCADE = 2, /* nobody else has it */
     ISA_IRQ_RTC = 8,
     ISA_IRQ_AUX = 12,
     IO_PORTS = 1 << 16,
@@ -135,6 +138,41 @@ build_isa_devices(KilnMachine *machine, GError **error)
 }
 
 gboolean
+kiln_machine_has_hpet(const KilnMachine *machine)
+{
+    const KilnDomainTimer *timer = kiln_clock_timer(&machine->domain->clock, KILN_TIMER_HPET);
+
+    return timer != NULL && timer->present == KILN_SWITCH_ON;
+}
+
+static void
+hpet_legacy(void *opaque, gboolean on)
+{
+    const KilnMachine *machine = opaque;
+
+    kiln_vm_set_hpet_legacy(machine->vm, on);
+}
+
+static gboolean
+build_hpet(KilnMachine *machine, GError **error)
+{
+    KilnHpetOptions options = {
+        .space = machine->mmio,
+        .base = KILN_LAYOUT_HPET,
+        .clock = machine->clock,
+        .legacy = hpet_legacy,
+        .opaque = machine,
+    };
+
+    if (!kiln_machine_has_hpet(machine))
+        return TRUE;
+    options.irq0 = kiln_machine_isa_irq(machine, ISA_IRQ_PIT);
+    options.irq2 = kiln_machine_isa_irq(machine, ISA_IRQ_CASCADE);
+    options.irq8 = kiln_machine_isa_irq(machine, ISA_IRQ_RTC);
+    return add(machine, kiln_hpet_new(&options, error));
+}
+
+gboolean
 kiln_machine_build_board(KilnMachine *machine, GError **error)
 {
     KilnPciHostOptions pci = { 0 };
@@ -152,5 +190,5 @@ kiln_machine_build_board(KilnMachine *machine, GError **error)
     pci.msi = kiln_machine_msi_wires(machine->msi);
     machine->pci = kiln_pci_host_new(&pci, error);
     return machine->pci != NULL && build_chipset(machine, error) &&
-           build_isa_devices(machine, error);
+           build_isa_devices(machine, error) && build_hpet(machine, error);
 }

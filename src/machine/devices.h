@@ -32,6 +32,9 @@ gboolean kiln_machine_build_hostdevs(KilnMachine *machine, GError **error);
 /* Whether there is an adapter with VGA's memory at 0xa0000. */
 gboolean kiln_machine_has_vga(const KilnMachine *machine);
 
+/* Whether <timer name='hpet' present='yes'/> asks for one. */
+gboolean kiln_machine_has_hpet(const KilnMachine *machine);
+
 /* Whether <input bus='ps2'> asks for one of @type. */
 gboolean kiln_machine_has_ps2(const KilnMachine *machine, KilnInputType type);
 

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "device/ich9-pm.h"
 #include "domain/domain.h"
+#include "machine/devices.h"
 #include "machine/pci.h"
 #include "machine/private.h"
 #include "memory/layout.h"
@@ -109,6 +110,9 @@ kiln_machine_acpi_tables(KilnMachine *machine)
     options.console_com = options.coms & 1 ? 0 : KILN_ACPI_NO_COM;
     if (domain->tpms->len > 0)
         options.tpm = tpm_kind(g_ptr_array_index(domain->tpms, 0));
+    options.i8042_keyboard = kiln_machine_has_ps2(machine, KILN_INPUT_TYPE_KEYBOARD);
+    options.i8042_mouse = kiln_machine_has_ps2(machine, KILN_INPUT_TYPE_MOUSE);
+    options.hpet = kiln_machine_has_hpet(machine);
     options.pvpanic = domain->panics->len > 0;
     options.n_nodes = one_node ? 1 : n_nodes;
     options.memory = memory;

@@ -91,6 +91,8 @@ static const struct {
     C(KVM_GET_MSRS),
     C(KVM_SET_MSRS),
     C(KVM_GET_LAPIC),
+    C(KVM_GET_PIT2),
+    C(KVM_SET_PIT2),
     C(KVM_SET_LAPIC),
     C(KVM_GET_MP_STATE),
     C(KVM_SET_MP_STATE),

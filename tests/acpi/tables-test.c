@@ -67,7 +67,7 @@ build(const Board *board)
     options.n_pci_windows = G_N_ELEMENTS(windows);
     options.coms = board->coms;
     options.console_com = board->console;
-    options.pvpanic = options.hpet = options.i8042_keyboard = board->all;
+    options.pvpanic = options.hpet = options.i8042_keyboard = options.i8042_mouse = board->all;
     options.tpm = board->tpm;
     options.pit_gsi = board->all ? 2 : 0;
     options.n_nodes = board->n_nodes;

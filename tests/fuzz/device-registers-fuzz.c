@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/le.h"
+#include "device/hpet.h"
 #include "device/i8042.h"
 #include "device/ich9-lpc.h"
 #include "device/mch.h"
@@ -31,21 +32,14 @@ typedef struct {
 } Window;
 
 static const Window windows[] = {
-    { FALSE, 0x60, 8 },
-    { FALSE, 0x70, 4 },
-    { FALSE, 0x92, 1 },
-    { FALSE, 0xb2, 2 },
-    { FALSE, 0x3f8, 8 },
-    { FALSE, 0x505, 1 },
-    { FALSE, 0x600, 128 },
-    { FALSE, 0xcf8, 8 },
-    { FALSE, 0, 0x10000 },
-    { TRUE, 0xe0000000, 0x1000 },
-    { TRUE, 0xe00f8000, 256 },
-    { TRUE, 0xfed1c000, 0x4000 },
-    { TRUE, 0xfed1f100, 0x400 },
-    { TRUE, 0xb0000000, 0x10000 },
-    { TRUE, UINT64_MAX - 15, 16 },
+    { FALSE, 0x60, 8 },          { FALSE, 0x70, 4 },
+    { FALSE, 0x92, 1 },          { FALSE, 0xb2, 2 },
+    { FALSE, 0x3f8, 8 },         { FALSE, 0x505, 1 },
+    { FALSE, 0x600, 128 },       { FALSE, 0xcf8, 8 },
+    { FALSE, 0, 0x10000 },       { TRUE, 0xe0000000, 0x1000 },
+    { TRUE, 0xe00f8000, 256 },   { TRUE, 0xfed1c000, 0x4000 },
+    { TRUE, 0xfed1f100, 0x400 }, { TRUE, 0xb0000000, 0x10000 },
+    { TRUE, 0xfed00000, 0x170 }, { TRUE, UINT64_MAX - 15, 16 },
 };
 
 typedef struct {
@@ -53,6 +47,7 @@ typedef struct {
     KilnDevice *devices[MAX_DEVICES];
     unsigned n_devices;
     KilnChardev *chardev;
+    KilnInputs *inputs;
 } Machine;
 
 static void
@@ -66,6 +61,8 @@ static void
 machine_open(Machine *machine)
 {
     KilnBoard *board = machine->board = kiln_board_new();
+
+    machine->inputs = kiln_inputs_new();
     KilnIch9PmOptions pm = { .io = board->io,
                              .clock = board->clock,
                              .sci = kiln_board_irq(board, 9),
@@ -95,7 +92,16 @@ machine_open(Machine *machine)
                                .keyboard_irq = kiln_board_irq(board, 1),
                                .aux_irq = kiln_board_irq(board, 12),
                                .reset = kiln_board_reset,
-                               .reset_opaque = board };
+                               .reset_opaque = board,
+                               .keyboard = machine->inputs,
+                               .mouse = machine->inputs,
+                               .clock = board->clock };
+    KilnHpetOptions hpet = { .space = board->memory,
+                             .base = 0xfed00000,
+                             .clock = board->clock,
+                             .irq0 = kiln_board_irq(board, 0),
+                             .irq2 = kiln_board_irq(board, 2),
+                             .irq8 = kiln_board_irq(board, 8) };
     KilnPort92Options port92 = { .io = board->io,
                                  .reset = kiln_board_reset,
                                  .reset_opaque = board };
@@ -118,6 +124,7 @@ machine_open(Machine *machine)
     add(machine, kiln_port92_new(&port92, NULL));
     add(machine, kiln_pvpanic_new(&pvpanic, NULL));
     add(machine, kiln_serial_new(&serial, NULL));
+    add(machine, kiln_hpet_new(&hpet, NULL));
 }
 
 static void
@@ -126,6 +133,7 @@ machine_close(Machine *machine)
     while (machine->n_devices > 0)
         kiln_device_free(machine->devices[--machine->n_devices]);
     kiln_chardev_free(machine->chardev);
+    kiln_inputs_free(machine->inputs);
     kiln_board_free(machine->board);
 }
 
@@ -161,6 +169,13 @@ step(Machine *machine, const uint8_t *bytes)
     case 3: kiln_clock_advance(machine->board->clock, (data & 0xff) * KILN_NS_PER_SECOND); break;
     case 4: kiln_ich9_pm_power_button((KilnIch9Pm *)machine->devices[0]); break;
     case 5: kiln_ich9_pm_gpe((KilnIch9Pm *)machine->devices[0], bytes[4] % 64); break;
+    case 6: kiln_inputs_key(machine->inputs, kiln_le16_load(bytes + 2), bytes[4] & 1); break;
+    case 7:
+        kiln_inputs_move_by(machine->inputs, (int)kiln_le32_load(bytes + 4), (int8_t)bytes[2]);
+        kiln_inputs_button(machine->inputs, 0x110 + bytes[3] % 5, bytes[4] & 1);
+        kiln_inputs_wheel(machine->inputs, (int8_t)bytes[2], 0);
+        kiln_inputs_sync(machine->inputs);
+        break;
     default:
         if (bytes[0] & 1)
             kiln_space_write(space, address, &data, size);
