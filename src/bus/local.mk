@@ -12,5 +12,6 @@ libkiln_bus_a_SOURCES = \
 	%D%/pci-decode.c %D%/pci-decode.h \
 	%D%/pci-express.c %D%/pci-express.h \
 	%D%/pci-setup.c %D%/pci-setup.h \
+	%D%/pci-rom.c %D%/pci-rom.h \
 	%D%/reclaim.c %D%/reclaim.h \
 	%D%/space.c %D%/space.h

@@ -9,6 +9,7 @@
 #include "base/le.h"
 #include "bus/pci-bus.h"
 #include "bus/pci-decode.h"
+#include "bus/pci-rom.h"
 
 enum {
     CONFIG_BYTES = 256,
@@ -93,6 +94,7 @@ kiln_pci_device_clear(KilnPciDevice *pci)
     g_clear_pointer(&pci->w1c_mask, g_free);
     g_clear_pointer(&pci->reset_config, g_free);
     g_clear_pointer(&pci->saved, g_free);
+    g_clear_pointer(&pci->rom, kiln_pci_rom_free);
     kiln_device_clear(&pci->device);
 }
 

@@ -30,6 +30,7 @@ enum {
 
 typedef struct KilnPciBus KilnPciBus;
 typedef struct KilnPciDevice KilnPciDevice;
+typedef struct KilnPciRom KilnPciRom;
 
 /**
  * KilnPciOps:
@@ -96,6 +97,7 @@ struct KilnPciDevice {
     uint8_t *w1c_mask;     /* (owned): bits that a guest clears by writing ones */
     uint8_t *reset_config; /* (owned) (nullable): @config as it was when kiln_pci_device_ready() */
     KilnPciBar bars[KILN_PCI_N_BARS + 1];
+    KilnPciRom *rom;                           /* (owned) (nullable): pci-rom.h */
     KilnPciWindow windows[KILN_PCI_N_WINDOWS]; /* (placement lock): as they are now, of a bridge */
     uint8_t last_capability;                   /* offset of the list's last entry, 0 while empty */
     uint16_t capability_end;                   /* first byte that no capability has taken yet */

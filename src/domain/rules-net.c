@@ -103,6 +103,14 @@ carrier(const KilnDomain *domain, const KilnXmlNode *node)
                : NULL;
 }
 
+const char *
+kiln_rule_rom(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    return kiln_rule_attribute(node, "file") != NULL && strcmp(node->parent->name, "interface") != 0
+               ? "only interfaces have expansion ROMs of one's own in this version"
+               : NULL;
+}
+
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 #define NET "domain/devices/interface"

@@ -23,6 +23,9 @@ const char *kiln_rule_attribute(const KilnXmlNode *node, const char *name);
 /* The child @name of @node, or NULL. */
 const KilnXmlNode *kiln_rule_child(const KilnXmlNode *node, const char *name);
 
+/* Conditions of PCI_DEVICE's. */
+const char *kiln_rule_rom(const KilnDomain *domain, const KilnXmlNode *node);
+
 #define KILN_RULE_TABLE(rows)                                                                      \
     {                                                                                              \
         .rules = (rows), .n = G_N_ELEMENTS(rows)                                                   \
@@ -64,7 +67,10 @@ const KilnXmlNode *kiln_rule_child(const KilnXmlNode *node, const char *name);
     KEPT(path "/alias/**", ALIASES),                                                               \
         YES(path "/boot", .note = "without effect on a guest that boots its <kernel>"),            \
         YES(path "/boot@order"), KEPT(path "/boot@loadparm", "belongs to s390"),                   \
-        KEPT(path "/rom/**", "a guest that boots its <kernel> runs no option ROMs"),               \
+        YES(path "/rom",                                                                           \
+            .note = "only interfaces that a guest without <kernel> boots from have one"),          \
+        YES(path "/rom@enabled"), YES(path "/rom@bar"),                                            \
+        YES(path "/rom@file", .check = kiln_rule_rom),                                             \
         NO(path "/acpi", "ACPI indexes of devices are not available in this version")
 
 #define VIRTIO_MODEL                                                                               \

@@ -2,6 +2,8 @@
 /* See functions.h. */
 #include "machine/functions.h"
 
+#include <linux/virtio_ids.h>
+
 #include "base/error.h"
 #include "device/ahci.h"
 #include "device/root-port.h"
@@ -66,7 +68,13 @@ kiln_machine_add_virtio(KilnMachine *machine, KilnVirtioDevice *virtio, const Ki
     KilnPciDevice *pci;
 
     pci = kiln_virtio_pci_new(virtio, &options, error);
-    if (pci == NULL || !kiln_machine_add_function(machine, pci, info, error))
+    if (pci == NULL)
+        return FALSE;
+    if (virtio->ops->id == VIRTIO_ID_NET && !kiln_machine_add_net_rom(machine, pci, info, error)) {
+        kiln_device_free(&pci->device);
+        return FALSE;
+    }
+    if (!kiln_machine_add_function(machine, pci, info, error))
         return FALSE;
     g_ptr_array_add(machine->virtios, virtio);
     return TRUE;

@@ -27,6 +27,16 @@ gboolean kiln_machine_add_function(KilnMachine *machine, KilnPciDevice *pci,
 gboolean kiln_machine_is_express(const KilnDeviceInfo *info);
 
 /**
+ * kiln_machine_add_net_rom:
+ * @pci: a network interface, set up, on no bus
+ *
+ * Gives it the expansion ROM that its <rom> and the boot order ask for; none if there is no such
+ * file, unless it is named.
+ */
+gboolean kiln_machine_add_net_rom(KilnMachine *machine, KilnPciDevice *pci,
+                                  const KilnDeviceInfo *info, GError **error);
+
+/**
  * kiln_machine_add_virtio:
  * @virtio: (transfer full): set up; freed on error
  * @driver: (nullable): its <driver>

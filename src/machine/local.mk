@@ -21,6 +21,7 @@ libkiln_machine_a_SOURCES = \
 	%D%/memory-devices.c \
 	%D%/msi.c %D%/msi.h \
 	%D%/nets.c \
+	%D%/option-roms.c \
 	%D%/pci.c %D%/pci.h \
 	%D%/pin.c %D%/pin.h \
 	%D%/ports.c \

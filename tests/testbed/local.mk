@@ -8,3 +8,5 @@ EXTRA_DIST += %D%/suite %D%/document.py %D%/vmm.py %D%/facts.py %D%/check %D%/sy
 check-testbed: all
 	$(SHELL) $(srcdir)/%D%/check '$(abs_srcdir)' '$(abs_builddir)' '$(MAKE)'
 .PHONY: check-testbed
+
+EXTRA_DIST += %D%/firmware.py
