@@ -34,18 +34,18 @@ listed_vcpu(const KilnDomain *domain, const KilnXmlNode *node)
                : NULL;
 }
 
-static const char *
-no_kernel(const KilnDomain *domain, const KilnXmlNode *node)
-{
-    return domain->os.kernel != NULL
-               ? "a guest with a <kernel> boots that, and runs no firmware in this version"
-               : NULL;
-}
-
 static gboolean
 has_flash(const KilnOs *os)
 {
     return os->firmware == KILN_FIRMWARE_EFI || os->loader_type == KILN_LOADER_PFLASH;
+}
+
+static const char *
+no_kernel(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    return domain->os.kernel != NULL && has_flash(&domain->os)
+               ? "UEFI firmware does not start a <kernel> in this version"
+               : NULL;
 }
 
 static const char *
@@ -87,8 +87,9 @@ fwcfg_entry(const KilnDomain *domain, const KilnXmlNode *node)
 {
     const char *name = kiln_rule_attribute(node, "name");
 
-    if (domain->os.kernel != NULL)
-        return "fw_cfg is for guests that boot by firmware, without <kernel>";
+    if (domain->os.kernel != NULL && domain->os.loader == NULL &&
+        domain->os.firmware == KILN_FIRMWARE_ABSENT)
+        return "fw_cfg is for guests that boot by firmware: this one boots its <kernel> without";
     return name == NULL || !g_str_has_prefix(name, "opt/")
                ? "names of fw_cfg files of one's own begin with opt/"
                : NULL;
@@ -138,7 +139,7 @@ memory_source(const KilnDomain *domain, const KilnXmlNode *node)
 
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
-#define BY_FIRMWARE   "without effect on a guest that boots its <kernel>"
+#define BY_FIRMWARE   "without effect on a guest that boots its <kernel> without firmware"
 #define NEEDS_CGROUPS "cgroups are set up by the daemon, which is not available in this version"
 
 static const KilnDomainRule rules[] = {
@@ -213,7 +214,9 @@ static const KilnDomainRule rules[] = {
 
     /* Boot */
     YES("domain/os",
-        .note = "a guest without <kernel> boots by SeaBIOS, unless UEFI firmware is asked for"),
+        .note =
+            "a guest without <kernel> boots by SeaBIOS, unless UEFI firmware is asked for; with "
+            "a <kernel> and firmware='bios' SeaBIOS starts it"),
     YES("domain/os@firmware", .check = no_kernel, .values = "bios efi",
         .note = "efi is the first that the host's descriptors (/usr/share/qemu/firmware) tell of "
                 "and that needs no system management mode"),

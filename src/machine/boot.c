@@ -35,8 +35,10 @@ kiln_machine_open_boot(KilnMachine *machine, GError **error)
 {
     const KilnOs *os = &machine->domain->os;
 
-    if (kiln_machine_has_firmware(machine))
-        return kiln_machine_open_firmware(machine, error);
+    if (kiln_machine_has_firmware(machine) && !kiln_machine_open_firmware(machine, error))
+        return FALSE;
+    if (os->kernel == NULL)
+        return TRUE;
     machine->kernel_fd = kiln_open(os->kernel, O_RDONLY, 0, error);
     if (machine->kernel_fd < 0) {
         g_prefix_error(error, "kernel: ");

@@ -36,7 +36,9 @@ static const char *const seabios_paths[] = {
 gboolean
 kiln_machine_has_firmware(const KilnMachine *machine)
 {
-    return machine->domain->os.kernel == NULL;
+    const KilnOs *os = &machine->domain->os;
+
+    return os->kernel == NULL || os->loader != NULL || os->firmware != KILN_FIRMWARE_ABSENT;
 }
 
 /* The image that <loader> names, else SeaBIOS. */

@@ -201,6 +201,8 @@ kiln_machine_boot_order(const KilnDomain *domain)
     g_autoptr(GArray) orders = g_array_new(FALSE, FALSE, sizeof(guint64));
     GString *order = g_string_new(NULL);
 
+    if (domain->os.kernel != NULL) /* ahead of them all */
+        g_string_append(order, "/rom@" KILN_MACHINE_LINUXBOOT "\n");
     kiln_devices_foreach((KilnDomain *)domain, note_order, orders);
     g_array_sort(orders, compare_orders);
     for (guint i = 0; i < orders->len; i++) {

@@ -209,5 +209,6 @@ kiln_machine_build_fw_cfg(KilnMachine *machine, GError **error)
     return add_acpi(machine, fw_cfg, error) && add_smbios(machine, fw_cfg, error) &&
            add_memory_map(machine, fw_cfg, error) && add_system_states(fw_cfg, error) &&
            add_entries(machine->domain, fw_cfg, error) &&
+           kiln_machine_add_kernel_items(machine, fw_cfg, error) &&
            kiln_machine_add_boot_items(machine, fw_cfg, error);
 }

@@ -16,6 +16,12 @@ gboolean kiln_machine_build_fw_cfg(KilnMachine *machine, GError **error);
 /* fw-cfg-boot.c: boot order, menu, timeouts; and what of that the RTC's memory has. */
 gboolean kiln_machine_add_boot_items(KilnMachine *machine, KilnFwCfg *fw_cfg, GError **error);
 
+/* The ROM by which SeaBIOS starts a <kernel>. */
+#define KILN_MACHINE_LINUXBOOT "genroms/linuxboot_dma.bin"
+
+/* fw-cfg-kernel.c: <kernel>, <initrd> and <cmdline> for firmware to start; nothing without them. */
+gboolean kiln_machine_add_kernel_items(KilnMachine *machine, KilnFwCfg *fw_cfg, GError **error);
+
 /**
  * kiln_machine_boot_order:
  *

@@ -9,7 +9,7 @@ libkiln_machine_a_SOURCES = \
 	%D%/devices.c %D%/devices.h \
 	%D%/disks.c %D%/disks.h %D%/media.c %D%/scsi.c \
 	%D%/firmware.c %D%/flash.c \
-	%D%/fw-cfg.c %D%/fw-cfg.h %D%/fw-cfg-boot.c \
+	%D%/fw-cfg.c %D%/fw-cfg.h %D%/fw-cfg-boot.c %D%/fw-cfg-kernel.c \
 	%D%/functions.c %D%/functions.h \
 	%D%/hostdevs.c \
 	%D%/inputs.c \

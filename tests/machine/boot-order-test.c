@@ -68,6 +68,13 @@ START_TEST(behind_a_root_port)
 }
 END_TEST
 
+START_TEST(kernel_ahead_of_all)
+{
+    check("<kernel>/k</kernel>", DISK("virtio", "vda", PCI("0", "4"), ""),
+          "/rom@genroms/linuxboot_dma.bin\n/pci@i0cf8/scsi@4/disk@0,0\nHALT");
+}
+END_TEST
+
 START_TEST(kinds_in_their_order)
 {
     check("<boot dev='network'/><boot dev='cdrom'/><boot dev='hd'/>",
@@ -100,6 +107,7 @@ make_suite(void)
     tcase_add_test(tcase, nothing_to_boot_from);
     tcase_add_test(tcase, hard_disk_by_default);
     tcase_add_test(tcase, behind_a_root_port);
+    tcase_add_test(tcase, kernel_ahead_of_all);
     tcase_add_test(tcase, kinds_in_their_order);
     tcase_add_test(tcase, devices_in_their_order);
     return suite;
