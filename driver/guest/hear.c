@@ -199,6 +199,29 @@ on_memory_changed(KilnRun *run, GVariant *arguments)
 }
 
 static void
+on_graphics(KilnRun *run, GVariant *arguments)
+{
+    static const Word phases[] = {
+        { "connect", VIR_DOMAIN_EVENT_GRAPHICS_CONNECT },
+        { "initialize", VIR_DOMAIN_EVENT_GRAPHICS_INITIALIZE },
+        { "disconnect", VIR_DOMAIN_EVENT_GRAPHICS_DISCONNECT },
+    };
+    static const Word families[] = {
+        { "ipv4", VIR_DOMAIN_EVENT_GRAPHICS_ADDRESS_IPV4 },
+        { "ipv6", VIR_DOMAIN_EVENT_GRAPHICS_ADDRESS_IPV6 },
+    };
+    KilnGuestNews news = { .event_id = VIR_DOMAIN_EVENT_ID_GRAPHICS };
+    const char *phase;
+    const char *family;
+
+    g_variant_get(arguments, "(&s&s(&s&s)(&s&s)&s&s)", &phase, &family, &news.texts[0],
+                  &news.texts[1], &news.texts[2], &news.texts[3], &news.texts[4], &news.texts[5]);
+    news.type = NUMBER_OF(phases, phase, VIR_DOMAIN_EVENT_GRAPHICS_CONNECT);
+    news.detail = NUMBER_OF(families, family, VIR_DOMAIN_EVENT_GRAPHICS_ADDRESS_UNIX);
+    kiln_guest_tell(run->guest, &news);
+}
+
+static void
 on_finished(KilnRun *run, GVariant *arguments)
 {
     static const Word outcomes[] = {
@@ -225,6 +248,7 @@ static const struct {
     { "IoError", "(ssss)", on_io_error },
     { "Watchdog", "()", on_watchdog },
     { "MemoryChanged", "(t)", on_memory_changed },
+    { "Graphics", "(ss(ss)(ss)ss)", on_graphics },
     { "Finished", "(s)", on_finished },
 };
 

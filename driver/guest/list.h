@@ -41,7 +41,7 @@ typedef struct {
     int event_id;
     int type;
     int detail;
-    const char *texts[4];
+    const char *texts[6];
     gint64 numbers[4];
 } KilnGuestNews;
 

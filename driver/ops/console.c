@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Consoles and channels as streams; and screens, which there are none of yet.
+ * Consoles and channels as streams.
  *
  *   console: the guest's process gives a socket; channel: its unix socket, as for anybody
  */
@@ -148,11 +148,5 @@ on_open_channel(KilnCall *call, gconstpointer data)
 static const KilnProcedure rows[] = {
     KILN_PROC_ARGS(DOMAIN_OPEN_CONSOLE, domain_open_console, KILN_ACCESS_WRITE, on_open_console),
     KILN_PROC_ARGS(DOMAIN_OPEN_CHANNEL, domain_open_channel, KILN_ACCESS_WRITE, on_open_channel),
-    KILN_PROC_REFUSED(DOMAIN_SCREENSHOT, KILN_ACCESS_WRITE,
-                      "guests have no screen in this version of kiln"),
-    KILN_PROC_REFUSED(DOMAIN_OPEN_GRAPHICS, KILN_ACCESS_WRITE,
-                      "guests have no screen in this version of kiln"),
-    KILN_PROC_REFUSED(DOMAIN_OPEN_GRAPHICS_FD, KILN_ACCESS_WRITE,
-                      "guests have no screen in this version of kiln"),
 };
 const KilnProcedureTable kiln_ops_console = { rows, G_N_ELEMENTS(rows) };

@@ -213,6 +213,27 @@ change_disc(KilnGuest *guest, Change *change, const KilnDisk *drive)
                     fds, KILN_GUEST_CALL_MS, done_live, change);
 }
 
+/* The VNC server that runs and differs from the wanted one in nothing but its password, and what
+ * the run gave it (a port, say). */
+static const KilnGraphics *
+find_graphics(const KilnDomain *live, const KilnDomainDevice *device)
+{
+    const KilnGraphics *wanted = kiln_domain_device_get(device);
+
+    for (guint i = 0; i < live->graphics->len; i++) {
+        const KilnGraphics *graphics = g_ptr_array_index(live->graphics, i);
+
+        if (graphics->type == wanted->type && graphics->type == KILN_GRAPHICS_TYPE_VNC &&
+            g_strcmp0(graphics->keymap, wanted->keymap) == 0 &&
+            (!wanted->port.set || wanted->port.value <= 0 ||
+             wanted->port.value == graphics->port.value) &&
+            (wanted->listen == NULL || g_strcmp0(wanted->listen, graphics->listen) == 0) &&
+            (wanted->socket == NULL || g_strcmp0(wanted->socket, graphics->socket) == 0))
+            return graphics;
+    }
+    return NULL;
+}
+
 /* Asks the process; FALSE if it can't do that. */
 static gboolean
 change_live(KilnGuest *guest, Change *change)
@@ -239,6 +260,19 @@ change_live(KilnGuest *guest, Change *change)
         if (drive != NULL)
             change_disc(guest, change, drive);
         return drive != NULL;
+    }
+    if (live != NULL && strcmp(element, "graphics") == 0) {
+        const KilnGraphics *wanted = kiln_domain_device_get(change->device);
+
+        if (find_graphics(live, change->device) == NULL)
+            return FALSE;
+        kiln_guest_call(
+            guest, "SetGraphicsPassword",
+            g_variant_new("(bss)", wanted->password != NULL,
+                          wanted->password != NULL ? wanted->password : "",
+                          wanted->password_valid_to != NULL ? wanted->password_valid_to : ""),
+            NULL, KILN_GUEST_CALL_MS, done_live, change);
+        return TRUE;
     }
     if (live != NULL && strcmp(element, "memory") == 0) {
         const KilnMemoryDevice *wanted = kiln_domain_device_get(change->device);

@@ -158,6 +158,29 @@ fill(Message *message, const KilnGuestNews *news, const remote_nonnull_domain *a
     }
 }
 
+/* Its parts are structures, and a list. */
+static void
+tell_graphics(const KilnDriver *driver, const KilnGuest *guest, const KilnGuestNews *news)
+{
+    remote_domain_event_graphics_identity subject = {
+        .type = (char *)"x509dname",
+        .name = text(news, 5),
+    };
+    remote_domain_event_callback_graphics_msg message = {
+        .msg = {
+            .phase = news->type,
+            .local = { news->detail, text(news, 0), text(news, 1) },
+            .remote = { news->detail, text(news, 2), text(news, 3) },
+            .authScheme = text(news, 4),
+            .subject = { subject.name[0] != '\0' ? 1 : 0, &subject },
+        },
+    };
+
+    kiln_ops_fill_domain(&message.msg.dom, guest);
+    kiln_events_emit(driver->server, VIR_DOMAIN_EVENT_ID_GRAPHICS, kiln_guest_uuid(guest),
+                     &message);
+}
+
 static void
 on_news(KilnGuest *guest, const KilnGuestNews *news, gpointer data)
 {
@@ -168,6 +191,8 @@ on_news(KilnGuest *guest, const KilnGuestNews *news, gpointer data)
 
     if (news->event_id == VIR_DOMAIN_EVENT_ID_LIFECYCLE && news->type == VIR_DOMAIN_EVENT_STOPPED)
         kiln_ops_stopped(guest);
+    if (news->event_id == VIR_DOMAIN_EVENT_ID_GRAPHICS)
+        tell_graphics(driver, guest, news);
     kiln_ops_fill_domain(&about, guest);
     if (fill(&message, news, &about, holders))
         kiln_events_emit(driver->server, news->event_id, kiln_guest_uuid(guest), &message);

@@ -13,6 +13,7 @@ libkiln_ops_a_SOURCES = \
 	%D%/common.c \
 	%D%/connect.c \
 	%D%/console.c \
+	%D%/graphics.c \
 	%D%/device.c \
 	%D%/document.c \
 	%D%/document.h \

@@ -24,6 +24,7 @@ const KilnProcedureTable *const kiln_ops_tables[] = {
     &kiln_ops_host_devices,
     &kiln_ops_block,
     &kiln_ops_console,
+    &kiln_ops_graphics,
     &kiln_ops_device,
     &kiln_ops_interface,
     &kiln_ops_iothread,

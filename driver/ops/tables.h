@@ -23,6 +23,7 @@ extern const KilnProcedureTable kiln_ops_host_cpu;
 extern const KilnProcedureTable kiln_ops_host_devices;
 extern const KilnProcedureTable kiln_ops_block;
 extern const KilnProcedureTable kiln_ops_console;
+extern const KilnProcedureTable kiln_ops_graphics;
 extern const KilnProcedureTable kiln_ops_device;
 extern const KilnProcedureTable kiln_ops_interface;
 extern const KilnProcedureTable kiln_ops_iothread;

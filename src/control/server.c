@@ -29,6 +29,7 @@ enum {
 
 enum { CONSOLE_FORCE = 1 };              /* OpenConsole, @flags */
 enum { MEDIUM_FORCE = 1 };               /* ChangeMedium, @flags */
+enum { GRAPHICS_LET_IN = 1 };            /* OpenGraphics, @flags */
 enum { XML_FLAGS = KILN_FORMAT_SECURE }; /* GetXml, @flags */
 
 typedef struct {
@@ -412,6 +413,51 @@ on_change_medium(KilnDbusVM1 *object, GDBusMethodInvocation *invocation, GUnixFD
     return TRUE;
 }
 
+/* Descriptor @handle of @given as our own, or -1 with @error set. */
+static KilnFd
+take_fd(GUnixFDList *given, GVariant *handle, GError **error)
+{
+    gint32 i = g_variant_get_handle(handle);
+
+    if (given != NULL && i >= 0 && i < g_unix_fd_list_get_length(given))
+        return g_unix_fd_list_get(given, i, error);
+    kiln_error_set(error, KILN_ERROR_INVALID, "a descriptor is missing");
+    return -1;
+}
+
+static gboolean
+on_open_graphics(KilnDbusVM1 *object, GDBusMethodInvocation *invocation, GUnixFDList *given,
+                 guint index, guint flags, GVariant *handle, gpointer data)
+{
+    const Server *server = data;
+    g_autoptr(GError) error = NULL;
+    g_auto(KilnFd) fd = take_fd(given, handle, &error);
+
+    if (fd >= 0 && (flags & ~(guint)GRAPHICS_LET_IN) != 0)
+        kiln_error_set(&error, KILN_ERROR_INVALID, "unknown flags 0x%x", flags);
+    else if (fd >= 0)
+        (void)kiln_machine_open_graphics(server->guest.machine, index, kiln_fd_steal(&fd),
+                                         (flags & GRAPHICS_LET_IN) != 0, &error);
+    if (!failed(invocation, error))
+        kiln_dbus_vm1_complete_open_graphics(object, invocation, NULL);
+    return TRUE;
+}
+
+static gboolean
+on_screenshot(KilnDbusVM1 *object, GDBusMethodInvocation *invocation, GUnixFDList *given,
+              guint screen, gpointer data)
+{
+    const Server *server = data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
+    g_auto(KilnFd) fd = kiln_machine_screenshot(server->guest.machine, screen, &error);
+    int handle = fd >= 0 ? g_unix_fd_list_append(fds, fd, &error) : -1;
+
+    if (!failed(invocation, error))
+        kiln_dbus_vm1_complete_screenshot(object, invocation, fds, g_variant_new_handle(handle));
+    return TRUE;
+}
+
 /* The methods that return nothing: @call, with @error, is what is done. */
 #define LIVE_METHOD(name, parameters, call)                                                        \
     static gboolean on_##name parameters                                                           \
@@ -455,6 +501,11 @@ LIVE_METHOD(set_lifecycle,
             (KilnDbusVM1 * object, GDBusMethodInvocation *invocation, const char *event,
              const char *action, gpointer data),
             kiln_machine_set_lifecycle(machine, event, action, &error))
+LIVE_METHOD(set_graphics_password,
+            (KilnDbusVM1 * object, GDBusMethodInvocation *invocation, gboolean ask,
+             const char *password, const char *valid_to, gpointer data),
+            kiln_machine_set_graphics_password(machine, ask ? password : NULL,
+                                               valid_to[0] != '\0' ? valid_to : NULL, &error))
 LIVE_METHOD(inject_nmi, (KilnDbusVM1 * object, GDBusMethodInvocation *invocation, gpointer data),
             kiln_machine_nmi(machine, &error))
 
@@ -483,6 +534,9 @@ static const struct {
     { "handle-get-threads", G_CALLBACK(on_get_threads) },
     { "handle-inject-nmi", G_CALLBACK(on_inject_nmi) },
     { "handle-send-keys", G_CALLBACK(on_send_keys) },
+    { "handle-open-graphics", G_CALLBACK(on_open_graphics) },
+    { "handle-screenshot", G_CALLBACK(on_screenshot) },
+    { "handle-set-graphics-password", G_CALLBACK(on_set_graphics_password) },
 };
 
 /* ---- Properties and signals ---- */
@@ -521,6 +575,17 @@ tell_io_error(Server *server)
 }
 
 static void
+tell_graphics(Server *server)
+{
+    const KilnMachineGraphicsEvent *event = kiln_machine_graphics_event(server->guest.machine);
+
+    kiln_dbus_vm1_emit_graphics(server->object, event->phase, event->family,
+                                g_variant_new("(ss)", event->local_node, event->local_service),
+                                g_variant_new("(ss)", event->node, event->service), event->scheme,
+                                event->x509_name != NULL ? event->x509_name : "");
+}
+
+static void
 on_event(KilnMachine *machine, KilnMachineEvent event, void *opaque)
 {
     Server *server = opaque;
@@ -540,6 +605,7 @@ on_event(KilnMachine *machine, KilnMachineEvent event, void *opaque)
         kiln_dbus_vm1_emit_xml_changed(server->object);
         break;
     case KILN_EVENT_DEFINITION: kiln_dbus_vm1_emit_xml_changed(server->object); break;
+    case KILN_EVENT_GRAPHICS: tell_graphics(server); break;
     case KILN_EVENT_FINISHED:
         kiln_dbus_vm1_emit_finished(server->object, outcome_name(kiln_machine_outcome(machine)));
         break;
@@ -551,8 +617,8 @@ on_event(KilnMachine *machine, KilnMachineEvent event, void *opaque)
 static void *
 server_open(const KilnControlGuest *guest)
 {
-    static const char *const features[] = { "live-devices", "supervision", "describe", "media",
-                                            NULL };
+    static const char *const features[] = { "live-devices", "supervision", "describe",
+                                            "media",        "graphics",    NULL };
     Server *server = g_new0(Server, 1);
 
     kiln_dbus_error_register();

@@ -147,6 +147,12 @@ kiln_inputs_has_keyboard(const KilnInputs *inputs)
 }
 
 gboolean
+kiln_inputs_has_key(const KilnInputs *inputs, uint16_t code)
+{
+    return code != KEY_RESERVED && route(inputs, KILN_INPUT_KEYS, code) != NULL;
+}
+
+gboolean
 kiln_inputs_is_absolute(const KilnInputs *inputs)
 {
     const KilnInputSink *pointer = route_pointer(inputs);

@@ -95,6 +95,9 @@ void kiln_input_sink_set_lights(KilnInputSink *sink, KilnInputLights lights);
  * no device has the key. */
 gboolean kiln_inputs_key(KilnInputs *inputs, uint16_t code, gboolean down);
 
+/* Whether a keyboard has the key. */
+gboolean kiln_inputs_has_key(const KilnInputs *inputs, uint16_t code);
+
 /* Whether there is a keyboard at all; a pointer that takes positions: then viewers use _move_to().
  */
 gboolean kiln_inputs_has_keyboard(const KilnInputs *inputs);

@@ -222,6 +222,13 @@ video_model(const KilnDomain *domain, const KilnXmlNode *node)
     return number_of(node, "vram") > MAX_VRAM_KIB ? "video memory is at most 262144 KiB" : NULL;
 }
 
+/* @node is a <graphics type='vnc'>. */
+static const char *
+one_vnc(const KilnDomain *domain, const KilnXmlNode *node)
+{
+    return domain->graphics->len > 1 ? "a guest has one VNC server" : NULL;
+}
+
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 #define RNG      "domain/devices/rng"
@@ -230,6 +237,7 @@ video_model(const KilnDomain *domain, const KilnXmlNode *node)
 #define FS       "domain/devices/filesystem"
 #define INPUT    "domain/devices/input"
 #define VIDEO    "domain/devices/video"
+#define GRAPHICS "domain/devices/graphics"
 #define WATCHDOG "domain/devices/watchdog"
 #define MEMORY   "domain/devices/memory"
 #define TPM      "domain/devices/tpm"
@@ -478,7 +486,30 @@ static const KilnDomainRule rules[] = {
     KEPT("domain/devices/audio[type=none]", "no sound device uses it"),
     KEPT("domain/devices/audio[type=none]@*", NULL),
     NO("domain/devices/audio", "sound is not available in this version"),
-    NO("domain/devices/graphics", "VNC and other displays are not available in this version"),
+    NO(GRAPHICS "[type=spice]", "SPICE is not available; say type='vnc'"),
+    NO(GRAPHICS "[type=sdl]", "a guest's process opens no window; say type='vnc'"),
+    YES(GRAPHICS, .check = one_vnc),
+    YES(GRAPHICS "@type", .values = "vnc", .note = "other displays are not available"),
+    YES(GRAPHICS "@port", .note = "-1 or none: the first free one from 5900"),
+    YES(GRAPHICS "@autoport"),
+    YES(GRAPHICS "@listen", .note = "127.0.0.1 if nothing is said"),
+    YES(GRAPHICS "@socket"),
+    YES(GRAPHICS "@keymap", .values = "en-us",
+        .note = "other layouts are not available in this version; viewers that send scan codes "
+                "need none"),
+    YES(GRAPHICS "@passwd", .note = "its first 8 bytes count; an empty one lets nobody in"),
+    YES(GRAPHICS "@passwdValidTo"),
+    YES(GRAPHICS "@connected"),
+    YES(GRAPHICS "@sharePolicy"),
+    YES(GRAPHICS "@powerControl"),
+    NO(GRAPHICS "@websocket", "WebSockets are not available in this version"),
+    YES(GRAPHICS "/listen"),
+    YES(GRAPHICS "/listen@type", .values = "address socket none",
+        .note = "addresses of networks are not available in this version"),
+    YES(GRAPHICS "/listen@address"),
+    YES(GRAPHICS "/listen@socket", .note = "none: beside the control sockets"),
+    KEPT(GRAPHICS "/audio", "no sound goes that way"),
+    KEPT(GRAPHICS "/audio@*", NULL),
     NO("domain/devices/shmem", "ivshmem is not available in this version"),
     NO("domain/devices/iommu", "an IOMMU for the guest is not available in this version"),
     NO("domain/devices/sound", "sound is not available in this version"),

@@ -163,6 +163,7 @@ kiln_machine_free(KilnMachine *machine)
     kiln_vcpu_group_free(machine->vcpus);
     kiln_io_threads_stop(machine->threads);
     /* Nobody is inside a device any more.  What stands on others goes first. */
+    kiln_machine_close_vnc(machine);
     for (guint i = machine->devices->len; i > 0; i--)
         kiln_device_free(g_ptr_array_index(machine->devices, i - 1));
     g_ptr_array_unref(machine->devices);

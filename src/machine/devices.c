@@ -12,6 +12,7 @@ static const Build builds[] = {
     kiln_machine_build_videos,      kiln_machine_build_watchdogs, kiln_machine_build_vsocks,
     kiln_machine_build_filesystems, kiln_machine_build_tpm,       kiln_machine_build_memory_devices,
     kiln_machine_build_hostdevs,
+    kiln_machine_build_graphics,
 };
 
 gboolean

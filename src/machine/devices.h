@@ -23,6 +23,8 @@ gboolean kiln_machine_build_balloon(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_memory_devices(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_inputs(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_videos(KilnMachine *machine, GError **error);
+/* After all that it shows, and that types. */
+gboolean kiln_machine_build_graphics(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_watchdogs(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_vsocks(KilnMachine *machine, GError **error);
 gboolean kiln_machine_build_filesystems(KilnMachine *machine, GError **error);

@@ -8,6 +8,8 @@ libkiln_machine_a_SOURCES = \
 	%D%/cpu.c \
 	%D%/devices.c %D%/devices.h \
 	%D%/disks.c %D%/disks.h %D%/media.c %D%/scsi.c \
+	%D%/display.c \
+	%D%/graphics.c \
 	%D%/firmware.c %D%/flash.c \
 	%D%/fw-cfg.c %D%/fw-cfg.h %D%/fw-cfg-boot.c %D%/fw-cfg-kernel.c \
 	%D%/functions.c %D%/functions.h \

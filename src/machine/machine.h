@@ -80,6 +80,7 @@ typedef enum {
     KILN_EVENT_WATCHDOG, /* the guest's watchdog expired, whatever its action makes of it */
     KILN_EVENT_BALLOON,  /* the guest has more or less memory than before, as its definition says */
     KILN_EVENT_DEFINITION, /* something else of the live definition changed */
+    KILN_EVENT_GRAPHICS,   /* somebody came to look at the screen, or left */
 } KilnMachineEvent;
 
 /**
@@ -94,6 +95,23 @@ typedef struct {
     int error;
     const char *action;
 } KilnMachineIoError;
+
+/**
+ * KilnMachineGraphicsEvent: who looks
+ * @phase: "connect" (not let in yet), "initialize", "disconnect"
+ * @family: "ipv4", "ipv6" or "unix"; of both ends
+ * @node, @service, @local_node, @local_service: addresses and ports, or a path and ""
+ * @scheme: how it authenticated: "none", "vnc", "x509", "x509+vnc"
+ * @x509_name: (nullable): of its certificate
+ */
+typedef struct {
+    const char *phase;
+    const char *family;
+    const char *node, *service;
+    const char *local_node, *local_service;
+    const char *scheme;
+    const char *x509_name;
+} KilnMachineGraphicsEvent;
 
 typedef void (*KilnMachineListener)(KilnMachine *machine, KilnMachineEvent event, void *opaque);
 
@@ -226,6 +244,31 @@ gboolean kiln_machine_nmi(KilnMachine *machine, GError **error);
  */
 gboolean kiln_machine_send_keys(KilnMachine *machine, const guint16 *keys, guint n, guint hold_ms,
                                 GError **error);
+
+/* ---- The guest's screen ------------------------------------------------------------------------
+ */
+
+/**
+ * kiln_machine_open_graphics:
+ * @index: which <graphics> of the definition
+ * @fd: (transfer full): a connected socket, closed on failure, which a client of its protocol has
+ * @let_in: no password is asked for
+ */
+gboolean kiln_machine_open_graphics(KilnMachine *machine, guint index, int fd, gboolean let_in,
+                                    GError **error);
+/**
+ * kiln_machine_screenshot:
+ * @screen: which one, from 0
+ *
+ * Returns: a file in memory with the picture as PPM (P6), at its begin; -1 with @error set.
+ */
+int kiln_machine_screenshot(KilnMachine *machine, guint screen, GError **error);
+/* @password: (nullable) NULL asks for none; @valid_to: (nullable) as passwdValidTo.  Of the live
+ * definition. */
+gboolean kiln_machine_set_graphics_password(KilnMachine *machine, const char *password,
+                                            const char *valid_to, GError **error);
+/* What KILN_EVENT_GRAPHICS is about, during the event. */
+const KilnMachineGraphicsEvent *kiln_machine_graphics_event(const KilnMachine *machine);
 
 /**
  * kiln_machine_threads:

@@ -15,6 +15,7 @@
 #include "device/tpm-emulator.h"
 #include "display/input.h"
 #include "display/surface.h"
+#include "display/vnc.h"
 #include "kvm/cpuid.h"
 #include "kvm/kvm.h"
 #include "kvm/vm.h"
@@ -154,6 +155,10 @@ struct KilnMachine {
     GArray *listeners;           /* (owned) */
     guint last_listener;
 
+    /* The screen's server, and what KILN_EVENT_GRAPHICS is about. */
+    KilnVnc *vnc;                                   /* (owned) (nullable) */
+    const KilnMachineGraphicsEvent *graphics_event; /* (nullable) */
+
     /* From any thread to the main one. */
     guint requests;     /* (atomic) KilnRequest bits */
     guint reset_cause;  /* (atomic) KilnResetCause of the last KILN_REQUEST_RESET */
@@ -236,6 +241,8 @@ gboolean kiln_machine_request_memory(KilnMachine *machine, const char *alias, ui
 uint64_t kiln_machine_plugged_memory(const KilnMachine *machine);
 /* Nothing is plugged in any more; vCPUs are parked, devices quiet. */
 void kiln_machine_reset_memory_devices(KilnMachine *machine);
+/* graphics.c: before the devices. */
+void kiln_machine_close_vnc(KilnMachine *machine);
 /* tpm.c: after its device. */
 void kiln_machine_free_tpm(KilnMachine *machine);
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "domain/domain.h"
 
 struct KilnMachine {
@@ -142,6 +143,44 @@ kiln_machine_console(KilnMachine *machine, const char *name, GError **error)
         return machine->console;
     kiln_error_set(error, KILN_ERROR_NOT_FOUND, "there is no console '%s'", name);
     return NULL;
+}
+
+gboolean
+kiln_machine_open_graphics(KilnMachine *machine, guint index, int fd, gboolean let_in,
+                           GError **error)
+{
+    kiln_fd_clear(&fd);
+    return kiln_error_set(error, KILN_ERROR_NOT_FOUND, "the guest has no <graphics> %u", index);
+}
+
+int
+kiln_machine_screenshot(KilnMachine *machine, guint screen, GError **error)
+{
+    (void)kiln_error_set(error, KILN_ERROR_INVALID, "the guest has no screen %u", screen);
+    return -1;
+}
+
+gboolean
+kiln_machine_set_graphics_password(KilnMachine *machine, const char *password, const char *valid_to,
+                                   GError **error)
+{
+    return kiln_error_set(error, KILN_ERROR_UNSUPPORTED, "the guest has no VNC server");
+}
+
+const KilnMachineGraphicsEvent *
+kiln_machine_graphics_event(const KilnMachine *machine)
+{
+    static const KilnMachineGraphicsEvent event = {
+        .phase = "connect",
+        .family = "ipv4",
+        .node = "192.0.2.1",
+        .service = "1024",
+        .local_node = "192.0.2.2",
+        .local_service = "5900",
+        .scheme = "none",
+    };
+
+    return &event;
 }
 
 gboolean

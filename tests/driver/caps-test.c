@@ -174,7 +174,7 @@ START_TEST(domain_capabilities_of_a_host)
     assert_has(xml, "<machine>pc-q35-kiln-1.0</machine>");
     assert_has(xml, "<vcpu max='255'/>");
     assert_has(xml, "<value>vfio</value>");
-    assert_has(xml, "<graphics supported='no'/>");
+    assert_has(xml, "<value>vnc</value>");
     assert_has(xml, "<value>virtiofs</value>");
     assert_has(xml, "<model usable='yes' vendor='AMD'>EPYC-Rome</model>");
     assert_has(xml, "<model usable='no' vendor='Intel'>SapphireRapids</model>");

@@ -315,6 +315,7 @@ static const struct {
     EVENT(RTC_CHANGE, callback_rtc_change),
     EVENT(WATCHDOG, callback_watchdog),
     EVENT(IO_ERROR, callback_io_error),
+    EVENT(GRAPHICS, callback_graphics),
     EVENT(IO_ERROR_REASON, callback_io_error_reason),
     EVENT(CONTROL_ERROR, callback_control_error),
     EVENT(DISK_CHANGE, callback_disk_change),
