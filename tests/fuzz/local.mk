@@ -179,3 +179,10 @@ tests_fuzz_ahci_fuzz_SOURCES = tests/fuzz/ahci-fuzz.c $(ahci_driver) $(FUZZ_MAIN
 tests_fuzz_ahci_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_ahci_fuzz_LDADD = libkiln-test.a $(KILN_TEST_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/ahci
+
+
+fuzz_targets += tests/fuzz/vnc-fuzz
+tests_fuzz_vnc_fuzz_SOURCES = tests/fuzz/vnc-fuzz.c $(FUZZ_MAIN)
+tests_fuzz_vnc_fuzz_LDADD = libkiln-vnc.a $(KILN_TEST_LIBS) $(VNC_LIBS)
+tests_fuzz_vnc_fuzz_LDFLAGS = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/corpus/vnc
