@@ -5,6 +5,8 @@
 #include "tests/display/vnc-client.h"
 #include "tests/lib/kiln-test.h"
 
+#include <fcntl.h>
+#include <gnutls/x509.h>
 #include <linux/input-event-codes.h>
 #include <netinet/in.h>
 #include <rfb/rfb.h>
@@ -371,6 +373,113 @@ START_TEST(passwords_open_until_they_expire)
 }
 END_TEST
 
+/* ---- TLS ---- */
+
+static void
+write_pem(const char *dir, const char *name, const gnutls_datum_t *pem)
+{
+    g_autofree char *path = g_build_filename(dir, name, NULL);
+
+    ck_assert(g_file_set_contents(path, (const char *)pem->data, (gssize)pem->size, NULL));
+}
+
+/* A certificate that signs itself, for an hour. */
+static void
+make_certificate(const char *dir)
+{
+    gnutls_x509_privkey_t key;
+    gnutls_x509_crt_t certificate;
+    gnutls_datum_t pem;
+
+    ck_assert_int_eq(gnutls_x509_privkey_init(&key), 0);
+    ck_assert_int_eq(gnutls_x509_privkey_generate(
+                         key, GNUTLS_PK_EC, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0),
+                     0);
+    ck_assert_int_eq(gnutls_x509_crt_init(&certificate), 0);
+    gnutls_x509_crt_set_version(certificate, 3);
+    gnutls_x509_crt_set_serial(certificate, "\1", 1);
+    gnutls_x509_crt_set_dn(certificate, "CN=guest", NULL);
+    gnutls_x509_crt_set_activation_time(certificate, time(NULL) - 10);
+    gnutls_x509_crt_set_expiration_time(certificate, time(NULL) + 3600);
+    gnutls_x509_crt_set_key(certificate, key);
+    ck_assert_int_eq(gnutls_x509_crt_sign2(certificate, certificate, key, GNUTLS_DIG_SHA256, 0), 0);
+    ck_assert_int_eq(gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &pem), 0);
+    write_pem(dir, "server-key.pem", &pem);
+    gnutls_free(pem.data);
+    ck_assert_int_eq(gnutls_x509_crt_export2(certificate, GNUTLS_X509_FMT_PEM, &pem), 0);
+    write_pem(dir, "server-cert.pem", &pem);
+    gnutls_free(pem.data);
+    gnutls_x509_crt_deinit(certificate);
+    gnutls_x509_privkey_deinit(key);
+}
+
+/* Up to the end of VeNCrypt, RFB 3.8. */
+static void
+agree_on_tls(VncClient *client, uint32_t type)
+{
+    char version[12];
+
+    join(client);
+    ck_assert(vnc_receive(client, version, sizeof version));
+    vnc_send(client, version, sizeof version);
+    ck_assert_uint_eq(vnc_u16(client), 0x0113);
+    vnc_send_u8(client, 19);
+    ck_assert_uint_eq(vnc_u16(client), 2);
+    vnc_send(client, "\0\2", 2);
+    ck_assert_uint_eq(vnc_u8(client), 0);
+    ck_assert_uint_eq(vnc_u8(client), 1);
+    ck_assert_uint_eq(vnc_u32(client), type);
+    type = GUINT32_TO_BE(type);
+    vnc_send(client, &type, sizeof type);
+    ck_assert_uint_eq(vnc_u8(client), 1);
+}
+
+START_TEST(tls_comes_before_the_password)
+{
+    g_autofree char *dir = kiln_test_dir();
+    gnutls_certificate_credentials_t credentials;
+    VncClient client;
+    int result;
+
+    make_certificate(dir);
+    options.tls_dir = dir;
+    options.password = "secret";
+    agree_on_tls(&client, 261);
+    gnutls_certificate_allocate_credentials(&credentials);
+    (void)fcntl(client.fd, F_SETFL, O_NONBLOCK);
+    gnutls_init(&client.tls, GNUTLS_CLIENT | GNUTLS_NONBLOCK);
+    gnutls_set_default_priority(client.tls);
+    gnutls_credentials_set(client.tls, GNUTLS_CRD_CERTIFICATE, credentials);
+    gnutls_transport_set_int(client.tls, client.fd);
+    while ((result = gnutls_handshake(client.tls)) == GNUTLS_E_AGAIN)
+        (void)g_main_context_iteration(NULL, FALSE);
+    ck_assert_int_eq(result, GNUTLS_E_SUCCESS);
+    ck_assert_uint_eq(vnc_answer(&client, "secret"), 0);
+    vnc_send_u8(&client, 1);
+    ck_assert_uint_eq(vnc_u16(&client), WIDTH);
+    ck_assert_str_eq(events->str, "connected unix x509+vnc; initialized unix x509+vnc; ");
+    vnc_client_clear(&client);
+    gnutls_certificate_free_credentials(credentials);
+}
+END_TEST
+
+START_TEST(nobody_talks_in_the_clear_once_tls_is_agreed_on)
+{
+    g_autofree char *dir = kiln_test_dir();
+    g_autoptr(GError) error = NULL;
+    VncClient client;
+
+    options.tls_dir = dir;
+    ck_assert_ptr_null(vnc_module->open(&options, &error));
+    kiln_assert_error_has(error, "server-cert.pem");
+    make_certificate(dir);
+    agree_on_tls(&client, 260);
+    vnc_send(&client, "\1\1\1\1\1\1\1\1\1\1\1\1", 12);
+    vnc_expect_end(&client);
+    vnc_client_clear(&client);
+}
+END_TEST
+
 START_TEST(who_is_handed_in_needs_no_password)
 {
     VncClient client;
@@ -691,6 +800,8 @@ make_suite(void)
     tcase_add_test(cases, sizes_change_both_ways);
     tcase_add_test(cases, a_cursor_has_its_shape);
     tcase_add_test(cases, passwords_open_until_they_expire);
+    tcase_add_test(cases, tls_comes_before_the_password);
+    tcase_add_test(cases, nobody_talks_in_the_clear_once_tls_is_agreed_on);
     tcase_add_test(cases, who_is_handed_in_needs_no_password);
     tcase_add_test(cases, old_versions_are_spoken);
     tcase_add_test(cases, one_may_be_alone);
