@@ -73,13 +73,15 @@ DEVICES = """
 
 DISK = "/dev/disk/by-id/wwn-0x5000c50015ea71ac"
 OTHER = "$(ls -d /sys/bus/scsi/devices/0:0:3:5/block/* | sed 's,.*/,/dev/,')"
-# <linux/cdrom.h>: CDROMEJECT, CDROMCLOSETRAY, CDROM_DRIVE_STATUS.
+# <linux/cdrom.h>: CDROM_LOCKDOOR (udev has locked the tray), CDROMEJECT, CDROMCLOSETRAY,
+# CDROM_DRIVE_STATUS.  Linux hands CDROMEJECT to the drive also while a disc is mounted.
+UNLOCK, EJECT, CLOSE = "0x5329, 0", "0x5309", "0x5319"
 TRAY = ("python3 -c \"import fcntl, os; d = os.open('/dev/sr0', os.O_RDONLY | os.O_NONBLOCK); "
         "{}print('status', fcntl.ioctl(d, 0x5326, 0x7fffffff))\"")
 
 
-def tray(request=""):
-    return TRAY.format(f"fcntl.ioctl(d, {request}); " if request else "")
+def tray(*requests):
+    return TRAY.format("".join(f"fcntl.ioctl(d, {request}); " for request in requests))
 
 
 def on_ctl(action, drive, *files):
@@ -108,10 +110,9 @@ def scsi():
         ("has the queues that were asked for", does("ls /sys/bus/scsi/devices/0:0:0:0/block/*/mq | wc -l", r"^2$")),
         ("reads the disc", does("mkdir -p /mnt/cd && mount -t iso9660 -o ro /dev/sr0 /mnt/cd && "
                                 "cat /mnt/cd/hello.txt && lsblk -o LABEL /dev/sr0", r"hello from the disc")),
-        ("cannot eject it while it is mounted", does(f"! {tray('0x5309')} 2>&1")),
-        ("ejects it", does(f"umount /mnt/cd && {tray('0x5309')}", r"status 2")),
-        ("cannot read an open tray", does("! dd if=/dev/sr0 of=/dev/null bs=2k count=1 2>&1")),
-        ("closes the tray", does(tray("0x5319"), r"status 4")),
+        ("cannot eject it while it is mounted", does(tray(EJECT), r"status 4")),
+        ("ejects it", does(f"umount /mnt/cd && {tray(UNLOCK, EJECT)}", r"status 2")),
+        ("closes the tray", does(tray(CLOSE), r"status 4")),
         ("reads the disc once more", does("mount -t iso9660 -o ro /dev/sr0 /mnt/cd && cat /mnt/cd/hello.txt && "
                                           "umount /mnt/cd", r"hello from the disc")),
         ("gets another disc", on_ctl("insert", "sdc", "two.iso")),
