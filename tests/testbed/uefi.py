@@ -127,13 +127,13 @@ MOUNTED = f"{{ modprobe efivarfs 2>/dev/null; mountpoint -q {EFI} || mount -t ef
 def sets(value):
     """A variable: its attributes (non-volatile, at boot and at run time), and the value."""
     return does(
-        f"{MOUNTED} && {{ chattr -i {NAME} 2>/dev/null; printf '\\007\\0\\0\\0{value}' > {NAME}; }} && tail -c +5 {NAME}",
+        f"{MOUNTED} && {{ chattr -i {NAME} 2>/dev/null; printf '\\007\\0\\0\\0{value}' > {NAME}; }} && cat {NAME} | tail -c +5",
         value,
     )
 
 
 def has(value):
-    return does(f"{MOUNTED} && tail -c +5 {NAME}", value)
+    return does(f"{MOUNTED} && cat {NAME} | tail -c +5", value)
 
 
 def reaches_grub(running):
