@@ -94,6 +94,8 @@ void kiln_vnc_tell(KilnVncClient *client, KilnVncEvent event);
 /* ---- vnc-client.c */
 KilnVncClient *kiln_vnc_client_new(KilnVnc *vnc, int fd, gboolean let_in);
 void kiln_vnc_client_free(KilnVncClient *client);
+/* Returns: whether the library has DES, which a crypto library may come without. */
+gboolean kiln_vnc_can_check_password(void);
 /* Sends an update if it has asked for one, and takes it. */
 void kiln_vnc_client_update(KilnVncClient *client);
 /* Has the library read one message. */

@@ -361,6 +361,12 @@ vnc_open(const KilnVncOptions *options, GError **error)
     gnutls_certificate_credentials_t credentials = NULL;
     KilnVnc *vnc;
 
+    if (options->password != NULL && options->password[0] != '\0' &&
+        !kiln_vnc_can_check_password()) {
+        (void)kiln_error_set(error, KILN_ERROR_UNSUPPORTED,
+                             "VNC: no password can be checked: there is no DES");
+        return NULL;
+    }
     if (options->tls_dir != NULL) {
         credentials = kiln_vnc_tls_load(options->tls_dir, options->tls_verify, error);
         if (credentials == NULL) {

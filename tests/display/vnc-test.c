@@ -5,6 +5,7 @@
 #include "tests/display/vnc-client.h"
 #include "tests/lib/kiln-test.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <gnutls/x509.h>
 #include <linux/input-event-codes.h>
@@ -25,6 +26,7 @@ static GString *events; /* who came and went */
 static char power;
 static KilnSurfaceHint hinted;
 static uint32_t *pixels;
+static gboolean without_des;
 static KilnVncOptions options;
 static KilnVnc *vnc;
 
@@ -370,6 +372,33 @@ START_TEST(passwords_open_until_they_expire)
     vnc_module->set_password(vnc, "", 0); /* nobody */
     ck_assert_uint_eq(try_password(&client, ""), 1);
     vnc_client_clear(&client);
+}
+END_TEST
+
+/* In the library's place, which says nothing if its crypto library has no DES. */
+void
+rfbEncryptBytes(unsigned char *bytes, char *password)
+{
+    static void (*encrypt)(unsigned char *bytes, char *password);
+
+    if (encrypt == NULL)
+        *(void **)&encrypt = dlsym(RTLD_NEXT, "rfbEncryptBytes");
+    if (!without_des)
+        encrypt(bytes, password);
+}
+
+START_TEST(without_des_nobody_has_the_password)
+{
+    g_autoptr(GError) error = NULL;
+    VncClient client;
+
+    options.password = "secret";
+    open_vnc();
+    without_des = TRUE;
+    ck_assert_uint_eq(try_password(&client, "any"), 1); /* sends the challenge back */
+    vnc_client_clear(&client);
+    ck_assert_ptr_null(vnc_module->open(&options, &error));
+    kiln_assert_error_has(error, "no DES");
 }
 END_TEST
 
@@ -800,6 +829,7 @@ make_suite(void)
     tcase_add_test(cases, sizes_change_both_ways);
     tcase_add_test(cases, a_cursor_has_its_shape);
     tcase_add_test(cases, passwords_open_until_they_expire);
+    tcase_add_test(cases, without_des_nobody_has_the_password);
     tcase_add_test(cases, tls_comes_before_the_password);
     tcase_add_test(cases, nobody_talks_in_the_clear_once_tls_is_agreed_on);
     tcase_add_test(cases, who_is_handed_in_needs_no_password);
