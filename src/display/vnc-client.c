@@ -93,6 +93,15 @@ kiln_vnc_client_feed(KilnVncClient *client, const uint8_t *message, gsize length
 /* ---- who it is ---------------------------------------------------------------------------------
  */
 
+/* The bus takes nothing else, and the peer chose its path itself. */
+static char *
+valid_text(const char *text, gsize length)
+{
+    g_autofree char *ended = g_strndup(text, length);
+
+    return g_utf8_make_valid(ended, -1);
+}
+
 static void
 describe(const struct sockaddr *address, socklen_t length, const char **family, char **node,
          char **service)
@@ -111,8 +120,8 @@ describe(const struct sockaddr *address, socklen_t length, const char **family, 
     }
     *node = NULL;
     if (address->sa_family == AF_UNIX && length > offsetof(struct sockaddr_un, sun_path))
-        *node = g_strndup(((const struct sockaddr_un *)address)->sun_path,
-                          length - offsetof(struct sockaddr_un, sun_path));
+        *node = valid_text(((const struct sockaddr_un *)address)->sun_path,
+                           length - offsetof(struct sockaddr_un, sun_path));
     if (*node == NULL)
         *node = g_strdup("");
     *service = g_strdup("");

@@ -268,7 +268,9 @@ kiln_vnc_stream_peer_name(const KilnVncStream *stream)
         return NULL;
     if (gnutls_x509_crt_import(certificate, &certificates[0], GNUTLS_X509_FMT_DER) >= 0 &&
         gnutls_x509_crt_get_dn2(certificate, &name) >= 0) {
-        text = g_strndup((const char *)name.data, name.size);
+        g_autofree char *raw = g_strndup((const char *)name.data, name.size);
+
+        text = g_utf8_make_valid(raw, -1); /* strings of some types are not converted */
         gnutls_free(name.data);
     }
     gnutls_x509_crt_deinit(certificate);

@@ -47,6 +47,8 @@ typedef enum {
  * @node, @service, @local_node, @local_service: addresses and ports, or a path and ""
  * @scheme: how it authenticated: "none", "vnc", "x509", "x509+vnc"
  * @x509_name: (nullable): of its certificate
+ *
+ * Text is valid UTF-8, whatever the peer calls itself.
  */
 typedef struct {
     const char *family;

@@ -13,6 +13,7 @@
 #include <rfb/rfb.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { WIDTH = 200, HEIGHT = 100 };
@@ -96,6 +97,7 @@ on_event(void *data, KilnVncEvent event, const KilnVncPeer *peer)
     static const char *const names[] = { "connected", "initialized", "disconnected" };
 
     (void)data;
+    ck_assert(g_utf8_validate(peer->node, -1, NULL)); /* it goes onto the bus */
     g_string_append_printf(events, "%s %s %s; ", names[event], peer->family, peer->scheme);
 }
 
@@ -817,6 +819,29 @@ START_TEST(a_unix_socket_goes_with_the_server)
 }
 END_TEST
 
+START_TEST(a_peer_may_have_any_path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    g_autofree char *dir = kiln_test_dir();
+    g_autofree char *path = g_build_filename(dir, "vnc.sock", NULL);
+    g_autofree char *own = g_build_filename(dir, "\xff\xfe", NULL);
+    VncClient client;
+    guint width, height;
+
+    open_vnc();
+    ck_assert(vnc_module->listen_unix(vnc, path, NULL));
+    vnc_client_init(&client, &(int){ 0 });
+    client.fd = dup2(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), client.fd);
+    g_strlcpy(address.sun_path, own, sizeof address.sun_path);
+    ck_assert_int_eq(bind(client.fd, (struct sockaddr *)&address, sizeof address), 0);
+    g_strlcpy(address.sun_path, path, sizeof address.sun_path);
+    ck_assert_int_eq(connect(client.fd, (struct sockaddr *)&address, sizeof address), 0);
+    vnc_login(&client, TRUE, &width, &height);
+    ck_assert_str_eq(events->str, "connected unix none; initialized unix none; ");
+    vnc_client_clear(&client);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -846,6 +871,7 @@ make_suite(void)
     tcase_add_test(cases, ports_that_are_taken_are_passed_over);
     tcase_add_test(cases, clients_come_over_tcp);
     tcase_add_test(cases, a_unix_socket_goes_with_the_server);
+    tcase_add_test(cases, a_peer_may_have_any_path);
     return suite;
 }
 
