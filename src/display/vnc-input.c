@@ -51,8 +51,8 @@ send_pseudo(KilnVncClient *client, guint x, int32_t encoding, const uint8_t *dat
         (uint8_t)number,
     };
 
-    kiln_vnc_stream_write(client->stream, update, sizeof update);
-    kiln_vnc_stream_write(client->stream, data, length);
+    if (rfbWriteExact(client->rfb, (const char *)update, sizeof update) > 0 && length > 0)
+        (void)rfbWriteExact(client->rfb, (const char *)data, (int)length);
 }
 
 void

@@ -167,8 +167,12 @@ kiln_vnc_stream_stuck_since(const KilnVncStream *stream)
 void
 kiln_vnc_stream_write(KilnVncStream *stream, const void *data, gsize length)
 {
-    if (stream->ended || length == 0 || length > G_MAXINT - stream->out->len)
+    if (stream->ended || length == 0)
         return;
+    if (stream->out->len > G_MAXINT || length > G_MAXINT - stream->out->len) {
+        end(stream, "it owes too much"); /* with a part left out it would make no sense */
+        return;
+    }
     if (kiln_vnc_stream_pending(stream) == 0)
         stream->stuck_since = g_get_monotonic_time();
     g_byte_array_append(stream->out, data, (guint)length);
@@ -198,11 +202,18 @@ transmit(KilnVncStream *stream)
     return -1;
 }
 
+/* A peer that always takes a little must not make the buffer grow for ever; half at least goes at
+ * once, so that a byte is moved once on average.  GnuTLS has its own copy of a record. */
 static void
 forget_sent(KilnVncStream *stream)
 {
-    if (stream->sent < stream->out->len)
+    if (stream->sent < stream->out->len) {
+        if (stream->sent >= KEPT_BYTES && stream->sent >= stream->out->len / 2) {
+            g_byte_array_remove_range(stream->out, 0, (guint)stream->sent);
+            stream->sent = 0;
+        }
         return;
+    }
     stream->sent = 0;
     stream->stuck_since = 0;
     if (stream->out->len > KEPT_BYTES) {
@@ -221,7 +232,7 @@ flush(KilnVncStream *stream)
         ssize_t n = transmit(stream);
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            return TRUE;
+            break;
         if (n < 0) {
             end(stream, g_strerror(errno));
             return FALSE;

@@ -2,6 +2,8 @@
 /* The VNC server, on a surface with a pattern, seen by a client of the tests' own. */
 #include "display/vnc.h"
 
+#include "display/vnc-handshake.h"
+#include "display/vnc-stream.h"
 #include "tests/display/vnc-client.h"
 #include "tests/lib/kiln-test.h"
 
@@ -725,6 +727,96 @@ START_TEST(a_client_that_owes_too_much_is_sent_away)
 }
 END_TEST
 
+START_TEST(what_it_asks_for_again_and_again_counts_too)
+{
+    static const int32_t encodings[] = { -258, -257, -261 };
+    static uint8_t messages[1000][2][4 + sizeof encodings];
+    VncClient slow;
+
+    for (guint i = 0; i < G_N_ELEMENTS(messages); i++) {
+        messages[i][0][0] = messages[i][1][0] = 2;
+        messages[i][0][3] = messages[i][1][3] = G_N_ELEMENTS(encodings);
+        for (guint n = 0; n < G_N_ELEMENTS(encodings); n++) {
+            messages[i][0][4 + n * 4] = messages[i][0][5 + n * 4] = 0xff;
+            messages[i][0][6 + n * 4] = 0xfe;
+            messages[i][0][7 + n * 4] = (uint8_t)encodings[n];
+        }
+    }
+    join_in(&slow);
+    for (guint i = 0; i < 150 && vnc_module->n_clients(vnc) == 1; i++) /* 7 MB, not read */
+        vnc_send(&slow, messages, sizeof messages);
+    vnc_wait(vnc_module->n_clients(vnc) == 0);
+    vnc_client_clear(&slow);
+}
+END_TEST
+
+/* ---- the stream ---- */
+
+static gboolean stream_ended;
+
+static void
+on_stream(void *data)
+{
+    (void)data;
+}
+
+static void
+on_stream_ended(void *data, const char *reason)
+{
+    (void)data;
+    (void)reason;
+    stream_ended = TRUE;
+}
+
+static const KilnVncStreamFuncs stream_funcs = { .readable = on_stream,
+                                                 .drained = on_stream,
+                                                 .ended = on_stream_ended };
+
+START_TEST(a_stream_that_never_drains_loses_nothing)
+{
+    enum { STEPS = 64, STEP_WORDS = 1 << 14 };
+    static uint32_t words[STEP_WORDS];
+    uint32_t next_out = 0, next_in = 0;
+    VncClient client;
+    KilnVncStream *stream;
+    int server;
+
+    vnc_client_init(&client, &server);
+    stream = kiln_vnc_stream_new(server, &stream_funcs, NULL);
+    for (guint step = 0; step < STEPS + 16; step++) { /* 16 steps of 64 KiB are ahead */
+        for (guint i = 0; i < STEP_WORDS; i++)
+            words[i] = next_out++;
+        if (step < STEPS)
+            kiln_vnc_stream_write(stream, words, sizeof words);
+        if (step < 16)
+            continue;
+        ck_assert(step >= STEPS || kiln_vnc_stream_pending(stream) > 0);
+        ck_assert(vnc_receive(&client, words, sizeof words));
+        for (guint i = 0; i < STEP_WORDS; i++)
+            ck_assert_uint_eq(words[i], next_in++);
+    }
+    ck_assert(!stream_ended);
+    kiln_vnc_stream_free(stream);
+    vnc_client_clear(&client);
+}
+END_TEST
+
+START_TEST(a_stream_ends_rather_than_leave_out_a_part)
+{
+    VncClient client;
+    KilnVncStream *stream;
+    int server;
+
+    vnc_client_init(&client, &server);
+    stream = kiln_vnc_stream_new(server, &stream_funcs, NULL);
+    kiln_vnc_stream_write(stream, "a", 1);
+    kiln_vnc_stream_write(stream, "b", G_MAXINT); /* of which nothing is read */
+    ck_assert(stream_ended);
+    kiln_vnc_stream_free(stream);
+    vnc_client_clear(&client);
+}
+END_TEST
+
 static const struct {
     const char *what;
     guint length;
@@ -866,6 +958,9 @@ make_suite(void)
     tcase_add_test(cases, text_goes_to_the_others);
     tcase_add_test(cases, a_client_that_takes_nothing_delays_nobody);
     tcase_add_test(cases, a_client_that_owes_too_much_is_sent_away);
+    tcase_add_test(cases, what_it_asks_for_again_and_again_counts_too);
+    tcase_add_test(cases, a_stream_that_never_drains_loses_nothing);
+    tcase_add_test(cases, a_stream_ends_rather_than_leave_out_a_part);
     tcase_add_loop_test(cases, nonsense_ends_the_connection, 0, G_N_ELEMENTS(nonsense));
     tcase_add_test(cases, strangers_make_room);
     tcase_add_test(cases, ports_that_are_taken_are_passed_over);
