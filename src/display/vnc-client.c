@@ -388,6 +388,7 @@ kiln_vnc_client_new(KilnVnc *vnc, int fd, gboolean let_in)
     int one = 1;
 
     client->vnc = vnc;
+    client->let_in = let_in;
     client->told_absolute = client->told_lights = -1;
     client->deadline_us = g_get_monotonic_time() + KILN_VNC_LOGIN_SECONDS * G_USEC_PER_SEC;
     client->handshake.tls = !let_in && vnc->credentials != NULL;

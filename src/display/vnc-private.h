@@ -67,7 +67,8 @@ struct KilnVncClient {
     KilnVncClientState state;
     KilnVncHandshake handshake;
     KilnVncPeer peer;
-    gint64 deadline_us; /* of the handshake */
+    gint64 deadline_us; /* of the handshake and ClientInit */
+    gboolean let_in;    /* without TLS and password */
     gboolean doomed;
     gboolean shared;
     rfbClientPtr rfb; /* (owned) (nullable) from KILN_VNC_CLIENT_NORMAL on */

@@ -95,7 +95,7 @@ check_client(KilnVncClient *client)
 
     if (client->doomed)
         return;
-    if (client->state == KILN_VNC_CLIENT_HANDSHAKE && now > client->deadline_us)
+    if (client->state != KILN_VNC_CLIENT_NORMAL && now > client->deadline_us)
         kiln_vnc_client_doom(client, "it takes too long to log in");
     if (stuck != 0 && now - stuck > (gint64)KILN_VNC_STUCK_SECONDS * G_USEC_PER_SEC)
         kiln_vnc_client_doom(client, "it takes nothing");
@@ -320,6 +320,12 @@ vnc_set_password(KilnVnc *vnc, const char *password, gint64 valid_to)
     g_free(vnc->password);
     vnc->password = g_strdup(password);
     vnc->valid_to = valid_to;
+    for (guint i = 0; i < vnc->clients->len; i++) {
+        KilnVncClient *client = g_ptr_array_index(vnc->clients, i);
+
+        if (client->state != KILN_VNC_CLIENT_NORMAL && !client->let_in)
+            kiln_vnc_client_doom(client, "the password has changed");
+    }
 }
 
 static void

@@ -24,7 +24,7 @@ enum {
     KILN_VNC_FIRST_PORT = 5900,
     KILN_VNC_LAST_PORT = 65535,
     KILN_VNC_MAX_CLIENTS = 32,
-    KILN_VNC_LOGIN_SECONDS = 30, /* for version to password */
+    KILN_VNC_LOGIN_SECONDS = 30, /* for version to ClientInit */
     KILN_VNC_STUCK_SECONDS = 60,
 };
 
@@ -100,7 +100,8 @@ typedef struct KilnVnc KilnVnc;
  * @listen_unix: at @path.  Returns: FALSE with @error set
  * @add_client: @fd (transfer full): a connected socket, such as one end of a socketpair;
  *   @let_in: neither TLS nor password is asked for
- * @set_password: as in the options; who is in stays
+ * @set_password: as in the options; who is in stays, who is about to come in
+ *   is sent away
  * @set_surface: (nullable) looks at another one
  * @n_clients: how many are let in
  * @close: (nullable) sends everybody away

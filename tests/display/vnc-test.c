@@ -379,6 +379,42 @@ START_TEST(passwords_open_until_they_expire)
 }
 END_TEST
 
+static void
+shake_hands(VncClient *client)
+{
+    char version[12];
+
+    ck_assert(vnc_receive(client, version, sizeof version));
+    vnc_send(client, version, sizeof version);
+    ck_assert_uint_eq(vnc_u16(client), 0x0101);
+    vnc_send_u8(client, 1);
+    ck_assert_uint_eq(vnc_u32(client), 0);
+}
+
+START_TEST(a_password_is_for_all_who_are_not_in_yet)
+{
+    VncClient in, waits, handed;
+    int server;
+
+    join_in(&in);
+    join(&waits);
+    shake_hands(&waits);
+    vnc_client_init(&handed, &server);
+    vnc_module->add_client(vnc, server, TRUE);
+    shake_hands(&handed);
+    vnc_module->set_password(vnc, "secret", 0);
+    vnc_send_u8(&waits, 1);
+    vnc_expect_end(&waits);
+    vnc_send_u8(&handed, 1);
+    ck_assert_uint_eq(vnc_u16(&handed), WIDTH);
+    first_picture(&in);
+    ck_assert_uint_eq(vnc_module->n_clients(vnc), 2);
+    vnc_client_clear(&in);
+    vnc_client_clear(&waits);
+    vnc_client_clear(&handed);
+}
+END_TEST
+
 /* In the library's place, which says nothing if its crypto library has no DES. */
 void
 rfbEncryptBytes(unsigned char *bytes, char *password)
@@ -946,6 +982,7 @@ make_suite(void)
     tcase_add_test(cases, sizes_change_both_ways);
     tcase_add_test(cases, a_cursor_has_its_shape);
     tcase_add_test(cases, passwords_open_until_they_expire);
+    tcase_add_test(cases, a_password_is_for_all_who_are_not_in_yet);
     tcase_add_test(cases, without_des_nobody_has_the_password);
     tcase_add_test(cases, tls_comes_before_the_password);
     tcase_add_test(cases, nobody_talks_in_the_clear_once_tls_is_agreed_on);
