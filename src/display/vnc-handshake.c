@@ -83,7 +83,8 @@ authenticate(KilnVncHandshake *handshake, GByteArray *out)
         handshake->state = STATE_RESPONSE;
         return KILN_VNC_HANDSHAKE_MORE;
     }
-    if (handshake->minor >= 8)
+    /* before 3.8 none comes after the security type None, which X509None is not */
+    if (handshake->minor >= 8 || handshake->tls)
         put_u32(out, 0);
     return KILN_VNC_HANDSHAKE_DONE;
 }

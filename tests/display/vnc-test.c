@@ -549,6 +549,29 @@ START_TEST(nobody_talks_in_the_clear_once_tls_is_agreed_on)
 }
 END_TEST
 
+/* As TigerVNC has it. */
+START_TEST(a_result_comes_after_tls_in_old_versions_too)
+{
+    static const char input[] = "RFB 003.007\n\x13\0\2\0\0\1\4";
+    KilnVncHandshake handshake = { .tls = TRUE };
+    KilnVncHandshakeResult result = KILN_VNC_HANDSHAKE_MORE;
+    g_autoptr(GByteArray) out = g_byte_array_new();
+    gsize at = 0, taken;
+
+    while (result == KILN_VNC_HANDSHAKE_MORE && at < sizeof input - 1) {
+        result = kiln_vnc_handshake_step(&handshake, (const uint8_t *)input + at,
+                                         sizeof input - 1 - at, &taken, out);
+        at += taken;
+    }
+    ck_assert_int_eq(result, KILN_VNC_HANDSHAKE_TLS);
+    g_byte_array_set_size(out, 0);
+    result = kiln_vnc_handshake_step(&handshake, NULL, 0, &taken, out);
+    ck_assert_int_eq(result, KILN_VNC_HANDSHAKE_DONE);
+    ck_assert_uint_eq(out->len, 4);
+    ck_assert_int_eq(memcmp(out->data, "\0\0\0\0", 4), 0);
+}
+END_TEST
+
 START_TEST(who_is_handed_in_needs_no_password)
 {
     VncClient client;
@@ -986,6 +1009,7 @@ make_suite(void)
     tcase_add_test(cases, without_des_nobody_has_the_password);
     tcase_add_test(cases, tls_comes_before_the_password);
     tcase_add_test(cases, nobody_talks_in_the_clear_once_tls_is_agreed_on);
+    tcase_add_test(cases, a_result_comes_after_tls_in_old_versions_too);
     tcase_add_test(cases, who_is_handed_in_needs_no_password);
     tcase_add_test(cases, old_versions_are_spoken);
     tcase_add_test(cases, one_may_be_alone);
