@@ -159,10 +159,10 @@ fire(Hpet *hpet, unsigned n, uint64_t now)
     interrupt(hpet, n);
     if (!(timer->config & TIMER_PERIODIC) || timer->period == 0) {
         timer->armed = FALSE;
-        /* Of 32 bits it comes again when the counter has gone round. */
+        /* Of 32 bits it comes again when the counter has gone round; rounds missed are missed. */
         if (timer->config & TIMER_32) {
-            timer->due += UINT64_C(1) << 32;
-            timer->armed = TRUE;
+            timer->due += (((now - timer->due) >> 32) + 1) << 32;
+            timer->armed = timer->due > now; /* else it has wrapped */
         }
         return;
     }

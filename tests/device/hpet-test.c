@@ -2,6 +2,9 @@
 /* The HPET, driven as Linux's hpet and SeaBIOS-like firmware do. */
 #include "device/hpet.h"
 
+#include <string.h>
+
+#include "state/format.h"
 #include "tests/lib/kiln-board.h"
 #include "tests/lib/kiln-test.h"
 
@@ -185,6 +188,54 @@ START_TEST(odd_periods_end)
 }
 END_TEST
 
+START_TEST(rounds_of_32_bits_end_too)
+{
+    const uint64_t counter = UINT64_MAX - 1000000;
+    Board board;
+
+    board_open(&board);
+    kiln_board_write(board.board, BASE + COUNTER, counter, 8);
+    set(&board, T0, 0x104 | 2 << 9);
+    set(&board, T0 + 8, (uint32_t)counter + 10);
+    set(&board, CONFIG, 1);
+    kiln_clock_advance(board.board->clock, MS);
+    ck_assert_uint_eq(board.board->rises[2], 1);
+    board_close(&board);
+}
+END_TEST
+
+/* A counter that is far ahead of a timer, which only a stream can say. */
+START_TEST(rounds_that_were_missed_are_missed)
+{
+    uint64_t counter = GUINT64_TO_LE(UINT64_C(0x123456789a));
+    KilnStateEntry entry;
+    g_autoptr(GByteArray) stream = NULL;
+    uint32_t checksum;
+    uint8_t *at;
+    Board from, to;
+
+    board_open(&from);
+    board_open(&to);
+    kiln_board_write(from.board, BASE + COUNTER, 0x123456789a, 8);
+    set(&from, T0, 0x104 | 2 << 9);
+    set(&from, T0 + 8, 0x34567900);
+    set(&from, CONFIG, 1);
+    entry = kiln_device_state(from.device);
+    stream = kiln_state_save(&entry, 1);
+    at = memmem(stream->data, stream->len, &counter, sizeof counter);
+    ck_assert_ptr_nonnull(at);
+    at[7] = 0x10;
+    checksum = GUINT32_TO_LE(kiln_state_checksum(stream->data, stream->len - 4));
+    memcpy(stream->data + stream->len - 4, &checksum, sizeof checksum);
+    entry = kiln_device_state(to.device);
+    ck_assert(kiln_state_load(stream->data, stream->len, &entry, 1, NULL));
+    kiln_clock_advance(to.board->clock, MS);
+    ck_assert_uint_eq(to.board->rises[2], 2); /* the one that is late, and the next */
+    board_close(&from);
+    board_close(&to);
+}
+END_TEST
+
 START_TEST(save_load_save)
 {
     Board from, to;
@@ -218,6 +269,8 @@ hpet_suite(void)
     tcase_add_test(tcase, once_by_a_route);
     tcase_add_test(tcase, levels_wait_to_be_cleared);
     tcase_add_test(tcase, odd_periods_end);
+    tcase_add_test(tcase, rounds_of_32_bits_end_too);
+    tcase_add_test(tcase, rounds_that_were_missed_are_missed);
     tcase_add_test(tcase, save_load_save);
     return suite;
 }
