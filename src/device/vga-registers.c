@@ -220,6 +220,24 @@ static const KilnStateField fields[] = {
     KILN_STATE_END,
 };
 
-const KilnStateDescription kiln_vga_registers_state = {
-    .name = "vga-registers", .version = 1, .min_version = 1, .fields = fields
-};
+/* A stream has no bits that a guest could not have written: others shift and index by them. */
+static gboolean
+post_load(void *object, GError **error)
+{
+    KilnVgaRegisters *vga = object;
+
+    (void)error;
+    for (gsize i = 0; i < G_N_ELEMENTS(vga->sequencer); i++)
+        vga->sequencer[i] &= sequencer_bits[i];
+    for (gsize i = 0; i < G_N_ELEMENTS(vga->graphics); i++)
+        vga->graphics[i] &= graphics_bits[i];
+    for (gsize i = 0; i < G_N_ELEMENTS(vga->attribute); i++)
+        vga->attribute[i] &= i < N_ATTRIBUTES ? attribute_bits[i] : 0;
+    return TRUE;
+}
+
+const KilnStateDescription kiln_vga_registers_state = { .name = "vga-registers",
+                                                        .version = 1,
+                                                        .min_version = 1,
+                                                        .fields = fields,
+                                                        .post_load = post_load };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "device/bochs-display.h"
+#include "device/vga-registers.h"
 #include "tests/lib/kiln-board.h"
 #include "tests/lib/kiln-test.h"
 
@@ -606,6 +607,26 @@ START_TEST(save_load_save)
 }
 END_TEST
 
+START_TEST(a_stream_has_no_other_bits_than_a_guest)
+{
+    KilnVgaRegisters from = { 0 }, to = { 0 };
+    KilnStateEntry entry = { .description = &kiln_vga_registers_state, .object = &from };
+    g_autoptr(GByteArray) stream = NULL;
+
+    memset(from.sequencer, 0xff, sizeof from.sequencer);
+    memset(from.graphics, 0xff, sizeof from.graphics);
+    memset(from.attribute, 0xff, sizeof from.attribute);
+    stream = kiln_state_save(&entry, 1);
+    entry.object = &to;
+    ck_assert(kiln_state_load(stream->data, stream->len, &entry, 1, NULL));
+    ck_assert_uint_eq(to.sequencer[KILN_VGA_MAP_MASK], 0x0f);
+    ck_assert_uint_eq(to.graphics[KILN_VGA_READ_MAP], 3);
+    ck_assert_uint_eq(to.graphics[KILN_VGA_BIT_MASK], 0xff);
+    ck_assert_uint_eq(to.attribute[0], 0x3f);
+    ck_assert_uint_eq(to.attribute[31], 0);
+}
+END_TEST
+
 static Suite *
 vga_suite(void)
 {
@@ -624,6 +645,7 @@ vga_suite(void)
     tcase_add_loop_test(tcase, linux_drives_it, 0, 2);
     tcase_add_test(tcase, edid_follows_the_viewer);
     tcase_add_test(tcase, save_load_save);
+    tcase_add_test(tcase, a_stream_has_no_other_bits_than_a_guest);
     return suite;
 }
 KILN_TEST_MAIN(vga_suite)
