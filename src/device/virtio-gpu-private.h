@@ -14,6 +14,7 @@ enum {
     GPU_N_QUEUES,
     GPU_QUEUE_SIZE = 256,
     GPU_MAX_ENTRIES = 16384,  /* of a backing */
+    GPU_ENTRY_COST = 256,     /* bytes of pixels that are copied as fast as one is looked up */
     GPU_RESOURCE_COST = 4096, /* bytes that one costs besides its pixels */
     GPU_CURSOR_SIDE = 64,     /* §5.7.6.10: cursors are 64x64 */
     GPU_MAX_SAVED = 1 << 30,  /* bytes */
@@ -70,8 +71,9 @@ struct Gpu {
 uint32_t kiln_gpu_create(Gpu *gpu, uint32_t id, uint32_t format, uint32_t width, uint32_t height);
 uint32_t kiln_gpu_unref(Gpu *gpu, uint32_t id);
 /* @n: entries, of which @element has as many as it has from @offset on. */
+/* @copied: (out): what it cost, as bytes of pixels; untouched if nothing */
 uint32_t kiln_gpu_attach(Gpu *gpu, uint32_t id, const KilnVirtqElement *element, size_t offset,
-                         uint32_t n);
+                         uint32_t n, uint64_t *copied);
 uint32_t kiln_gpu_detach(Gpu *gpu, uint32_t id);
 /* @copied: (out): bytes of pixels. */
 uint32_t kiln_gpu_transfer(Gpu *gpu, uint32_t id, const struct virtio_gpu_rect *rect,

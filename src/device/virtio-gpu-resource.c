@@ -133,12 +133,8 @@ kiln_gpu_unref(Gpu *gpu, uint32_t id)
  */
 
 static gboolean
-read_entry(Gpu *gpu, const KilnVirtqElement *element, size_t offset, GpuEntry *entry)
+read_entry(const Gpu *gpu, const uint8_t *bytes, GpuEntry *entry)
 {
-    uint8_t bytes[sizeof(struct virtio_gpu_mem_entry)];
-
-    if (kiln_virtqueue_copy_out(element, offset, bytes, sizeof bytes) != sizeof bytes)
-        return FALSE;
     entry->gpa = kiln_le64_load(bytes);
     entry->length = kiln_le32_load(bytes + 8);
     if (entry->length == 0)
@@ -148,21 +144,28 @@ read_entry(Gpu *gpu, const KilnVirtqElement *element, size_t offset, GpuEntry *e
 }
 
 uint32_t
-kiln_gpu_attach(Gpu *gpu, uint32_t id, const KilnVirtqElement *element, size_t offset, uint32_t n)
+kiln_gpu_attach(Gpu *gpu, uint32_t id, const KilnVirtqElement *element, size_t offset, uint32_t n,
+                uint64_t *copied)
 {
+    const size_t size = sizeof(struct virtio_gpu_mem_entry);
     GpuResource *resource = kiln_gpu_find(gpu, id);
     g_autofree GpuEntry *entries = NULL;
+    g_autofree uint8_t *bytes = NULL;
 
     if (resource == NULL)
         return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
     if (resource->entries != NULL || n == 0 || n > GPU_MAX_ENTRIES)
         return VIRTIO_GPU_RESP_ERR_UNSPEC;
+    /* at once: each copy walks the chain from its begin */
+    bytes = g_malloc(n * size);
+    if (kiln_virtqueue_copy_out(element, offset, bytes, n * size) != n * size)
+        return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
     if (!charge(gpu, n * sizeof *entries))
         return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+    *copied = n * (uint64_t)GPU_ENTRY_COST;
     entries = g_new(GpuEntry, n);
     for (uint32_t i = 0; i < n; i++) {
-        if (!read_entry(gpu, element, offset + i * sizeof(struct virtio_gpu_mem_entry),
-                        &entries[i])) {
+        if (!read_entry(gpu, bytes + i * size, &entries[i])) {
             gpu->used_memory -= n * sizeof *entries;
             return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
         }

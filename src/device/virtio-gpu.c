@@ -141,7 +141,8 @@ run(Gpu *gpu, Command *command)
         return kiln_gpu_flush(gpu, word(command, after_rect), &rect);
     case VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D: return transfer(gpu, command);
     case VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING:
-        return kiln_gpu_attach(gpu, first, command->element, HEADER_BYTES + 8, second);
+        return kiln_gpu_attach(gpu, first, command->element, HEADER_BYTES + 8, second,
+                               &command->copied);
     case VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING: return kiln_gpu_detach(gpu, first);
     case VIRTIO_GPU_CMD_GET_EDID: return edid(gpu, command);
     default: return VIRTIO_GPU_RESP_ERR_UNSPEC;
