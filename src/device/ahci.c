@@ -120,7 +120,8 @@ power_on_port(AhciPort *port)
 {
     port->is = port->ie = port->sctl = port->sact = port->ci = port->accepted = port->kept = 0;
     port->cmd = PXCMD_SUD | PXCMD_POD;
-    port->halted = port->soft_reset = port->alone = port->stopping = port->resetting = FALSE;
+    port->halted = port->soft_reset = port->alone = port->resetting = FALSE;
+    port->stopping = port->running != 0; /* of before the reset: nobody is told of it */
     port->sig = NO_SIGNATURE;
     port->error = 0;
     port->unsigned_ = port->drive != NULL;
@@ -158,6 +159,8 @@ finish_stop(AhciPort *port)
     port->ci = port->sact = port->accepted = port->kept = 0;
     port->alone = port->halted = FALSE;
     port->cmd &= ~(uint32_t)(PXCMD_CR | PXCMD_CCS);
+    if (port->cmd & PXCMD_ST) /* it was set meanwhile */
+        port->cmd |= PXCMD_CR;
 }
 
 /* §10.4.2: the drive comes back, and tells what it is. */
@@ -169,7 +172,6 @@ finish_port_reset(AhciPort *port)
     kiln_ata_drive_reset(port->drive, FALSE);
     port->serr |= PXSERR_DIAG_X;
     port->unsigned_ = TRUE;
-    ahci_port_receive_signature(port);
 }
 
 void
@@ -185,6 +187,7 @@ ahci_settle(AhciPort *port)
         finish_port_reset(port);
     if (hba->resetting && is_idle(hba))
         finish_hba_reset(hba);
+    ahci_port_receive_signature(port);
     update_interrupt(hba);
     kiln_cond_broadcast(&hba->idle);
 }
@@ -263,8 +266,6 @@ write_command(AhciPort *port, uint32_t value)
     port->cmd = now;
     if (!(now & PXCMD_ST))
         stop(port);
-    if (port->drive != NULL)
-        ahci_port_receive_signature(port);
     ahci_settle(port);
     ahci_port_kick(port);
 }

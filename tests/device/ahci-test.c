@@ -702,6 +702,48 @@ START_TEST(a_port_stops_when_its_data_are_done)
 }
 END_TEST
 
+START_TEST(a_port_that_is_started_while_it_stops_runs)
+{
+    Fixture f;
+
+    fixture_open(&f, &plain);
+    hold_one(&f);
+    ahci_port_write(&f.ahci, 0, AHCI_PXCMD, 0x10);
+    ahci_port_write(&f.ahci, 0, AHCI_PXCMD, 0x11);
+    release_one(&f);
+    ck_assert_uint_eq(port(&f, AHCI_PXCI), 0);
+    ck_assert_uint_ne(port(&f, AHCI_PXCMD) & CR, 0);
+    ahci_issue(&f.ahci, 0, 1 << 3, FALSE);
+    ahci_settle_loop();
+    ck_assert_uint_eq(port(&f, AHCI_PXIS), DHRS);
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_reset_of_the_machine_forgets_what_is_under_way)
+{
+    Fixture f;
+
+    fixture_open(&f, &plain);
+    hold_one(&f);
+    kiln_device_reset(&f.ahci.pci->device);
+    ahci_driver_place(&f.ahci);
+    ahci_driver_start(&f.ahci, 0);
+    memset(host(&f, AHCI_FISES), 0, 0x100);
+    ahci_issue(&f.ahci, 0, 1 << 3, FALSE);
+    release_one(&f);
+    ahci_settle_loop();
+    ck_assert_uint_eq(kiln_le32_load(host(&f, AHCI_LISTS + 3 * 32 + 4)), 0); /* bytes moved */
+    ck_assert_uint_eq(port(&f, AHCI_PXIS), 0);
+    ck_assert_uint_eq(port(&f, AHCI_PXTFD), 0x150);
+    ck_assert_uint_eq(port(&f, AHCI_PXSIG), 0x101);
+    ck_assert_uint_eq(host(&f, AHCI_FISES + 0x40)[12], 1); /* the signature, and no end */
+    ck_assert_uint_ne(port(&f, AHCI_PXCMD) & CR, 0);
+    ck_assert_uint_eq(run(&f, media(READ_DMA_EXT, 0, 1), SECTOR), GOOD);
+    fixture_close(&f);
+}
+END_TEST
+
 START_TEST(a_reset_of_the_controller_waits_too)
 {
     Fixture f;
@@ -967,6 +1009,8 @@ make_suite(void)
     tcase_add_test(tests, what_stopped_the_machine_is_tried_again_also_elsewhere);
     tests = kiln_test_case(suite, "stops");
     tcase_add_test(tests, a_port_stops_when_its_data_are_done);
+    tcase_add_test(tests, a_port_that_is_started_while_it_stops_runs);
+    tcase_add_test(tests, a_reset_of_the_machine_forgets_what_is_under_way);
     tcase_add_test(tests, a_reset_of_the_controller_waits_too);
     tcase_add_test(tests, a_port_reset_brings_the_signature);
     tcase_add_test(tests, a_software_reset_brings_the_signature);

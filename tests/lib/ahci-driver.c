@@ -13,6 +13,15 @@ config_address(unsigned reg)
 }
 
 void
+ahci_driver_place(AhciDriver *driver)
+{
+    kiln_pci_host_config_write(driver->board->host, config_address(PCI_BASE_ADDRESS_5), AHCI_BASE,
+                               4);
+    kiln_pci_host_config_write(driver->board->host, config_address(PCI_COMMAND),
+                               PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
+}
+
+void
 ahci_driver_open(AhciDriver *driver)
 {
     KilnAhciOptions options = { .id = "sata0" };
@@ -23,10 +32,7 @@ ahci_driver_open(AhciDriver *driver)
     driver->pci = kiln_ahci_new(&options, NULL);
     g_assert(kiln_pci_bus_add(kiln_pci_host_root(driver->board->host), driver->pci,
                               KILN_PCI_DEVFN(AHCI_SLOT, SLOT_FUNCTION), NULL));
-    kiln_pci_host_config_write(driver->board->host, config_address(PCI_BASE_ADDRESS_5), AHCI_BASE,
-                               4);
-    kiln_pci_host_config_write(driver->board->host, config_address(PCI_COMMAND),
-                               PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
+    ahci_driver_place(driver);
 }
 
 void

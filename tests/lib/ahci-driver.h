@@ -66,6 +66,9 @@ typedef struct {
 void ahci_driver_open(AhciDriver *driver);
 void ahci_driver_close(AhciDriver *driver);
 
+/* As firmware does after a reset of the machine: places the BAR, makes it a bus master. */
+void ahci_driver_place(AhciDriver *driver);
+
 /* Attaches a disk of @bytes as @options say, whose chain is made here. */
 void ahci_driver_add_disk(AhciDriver *driver, unsigned port, uint64_t bytes,
                           const KilnAtaOptions *options);
