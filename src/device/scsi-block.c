@@ -169,6 +169,31 @@ unmap_step(ScsiTask *task)
     return TRUE;
 }
 
+/* What VPD page B0h says that UNMAP and WRITE SAME take at most. */
+static uint64_t
+most_blocks(const KilnScsiUnit *unit)
+{
+    return SCSI_MAX_STEP_BYTES / unit->block_size;
+}
+
+static ScsiSense
+check_segments(const ScsiTask *task)
+{
+    uint64_t all = 0;
+
+    for (unsigned i = 0; i < task->n_segments; i++) {
+        uint64_t lba, n_blocks;
+
+        segment_at(task, i, &lba, &n_blocks);
+        all += n_blocks;
+        if (all > most_blocks(task->unit))
+            return SENSE_INVALID_PARAMETER;
+        if (!in_range(task->unit, lba, n_blocks))
+            return SENSE_LBA_RANGE;
+    }
+    return SENSE_NONE;
+}
+
 /* Copies the segments and checks them all, before anything is done. */
 static ScsiSense
 take_segments(ScsiTask *task, uint32_t list_bytes)
@@ -189,14 +214,7 @@ take_segments(ScsiTask *task, uint32_t list_bytes)
     memcpy(task->segments, list + HEADER_BYTES, bytes);
     task->n_segments = bytes / SCSI_UNMAP_SEGMENT_BYTES;
     task->i_segment = 0;
-    for (unsigned i = 0; i < task->n_segments; i++) {
-        uint64_t lba, n_blocks;
-
-        segment_at(task, i, &lba, &n_blocks);
-        if (!in_range(task->unit, lba, n_blocks))
-            return SENSE_LBA_RANGE;
-    }
-    return SENSE_NONE;
+    return check_segments(task);
 }
 
 void
@@ -264,7 +282,8 @@ take_pattern(ScsiTask *task)
     return FALSE;
 }
 
-/* What of WRITE SAME cannot be: ANCHOR, LBDATA, PBDATA, and no blocks, which VPD page B0h says. */
+/* What of WRITE SAME cannot be: ANCHOR, LBDATA, PBDATA, and no blocks or too many, which VPD page
+ * B0h says. */
 static ScsiSense
 check_same(const ScsiTask *task, uint64_t lba, uint64_t n_blocks)
 {
@@ -272,7 +291,7 @@ check_same(const ScsiTask *task, uint64_t lba, uint64_t n_blocks)
 
     if (task->unit->read_only)
         return SENSE_WRITE_PROTECTED;
-    if (n_blocks == 0 || task->command->cdb[1] & REFUSED)
+    if (n_blocks == 0 || n_blocks > most_blocks(task->unit) || task->command->cdb[1] & REFUSED)
         return SENSE_INVALID_FIELD;
     return in_range(task->unit, lba, n_blocks) ? SENSE_NONE : SENSE_LBA_RANGE;
 }

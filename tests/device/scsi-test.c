@@ -358,6 +358,10 @@ START_TEST(unmap)
     put_segment(fixture.data + 24, DISK_BLOCKS, 1);
     ck_assert_uint_eq(run(&fixture, CDB(0x42, 0, 0, 0, 0, 0, 0, 0, 40), KILN_SCSI_DATA_OUT, 40),
                       0x52100);
+    /* More than the unit says that it takes at once. */
+    put_segment(fixture.data + 24, 64, (1 << 30) / BLOCK);
+    ck_assert_uint_eq(run(&fixture, CDB(0x42, 0, 0, 0, 0, 0, 0, 0, 40), KILN_SCSI_DATA_OUT, 40),
+                      0x52600);
     kiln_be16_store(fixture.data + 2, 33);
     ck_assert_uint_eq(run(&fixture, CDB(0x42, 0, 0, 0, 0, 0, 0, 0, 41), KILN_SCSI_DATA_OUT, 41),
                       0x51a00);
@@ -393,6 +397,11 @@ START_TEST(write_same)
     ck_assert_uint_eq(run_none(&fixture, CDB(0x93, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 1)), 0);
     ck_assert_uint_eq(fixture.memory->bytes[9 * BLOCK], 0);
     ck_assert_uint_eq(run(&fixture, CDB(0x41, 0, 0, 0, 0, 1, 0, 0, 0), KILN_SCSI_DATA_OUT, 512),
+                      0x52400);
+    /* As many as the unit says that it takes, and one more. */
+    ck_assert_uint_eq(run_none(&fixture, CDB(0x93, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0)),
+                      0x52100);
+    ck_assert_uint_eq(run_none(&fixture, CDB(0x93, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 1)),
                       0x52400);
     fixture_close(&fixture);
 }
