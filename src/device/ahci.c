@@ -491,9 +491,12 @@ hba_post_load(void *object, GError **error)
         port->fb &= ~UINT64_C(0xff);
         port->serr &= port->drive != NULL ? UINT32_MAX : 0;
         port->unsigned_ = port->unsigned_ && port->drive != NULL;
+        port->resetting = port->resetting && port->drive != NULL;
+        port->soft_reset = port->soft_reset && port->drive != NULL;
         if (port->drive == NULL || !(port->cmd & PXCMD_CR))
             port->ci = port->accepted = 0;
     }
+    hba->ghc = GHC_AE | (hba->ghc & GHC_IE);
     kiln_msi_vector_update(&hba->msi);
     update_interrupt(hba);
     kick_all(hba);

@@ -662,6 +662,25 @@ START_TEST(what_stopped_the_machine_is_tried_again_also_elsewhere)
 }
 END_TEST
 
+/* A stranger's state: a reset of the link of a port that has no drive here. */
+START_TEST(a_port_without_a_drive_is_not_reset)
+{
+    Fixture f, to;
+
+    fixture_open(&f, &plain);
+    ahci_driver_add_disk(&f.ahci, 1, DISK_BYTES, &plain);
+    ahci_port_write(&f.ahci, 1, AHCI_PXSCTL, 1);
+    fixture_open(&to, &plain);
+    (void)kiln_board_resave(&f.ahci.pci->device, &to.ahci.pci->device);
+    ck_assert_uint_eq(ahci_port_read(&to.ahci, 1, AHCI_PXSCTL), 1);
+    ahci_port_write(&to.ahci, 1, AHCI_PXSCTL, 0);
+    ahci_port_write(&to.ahci, 1, AHCI_PXCMD, 0x10);
+    ck_assert_uint_eq(ahci_port_read(&to.ahci, 1, AHCI_PXSSTS), 0);
+    fixture_close(&to);
+    fixture_close(&f);
+}
+END_TEST
+
 /* ---- Stops and resets ---- */
 
 static void
@@ -1007,6 +1026,7 @@ make_suite(void)
     tcase_add_test(tests, errors_are_reported);
     tcase_add_test(tests, errors_are_ignored);
     tcase_add_test(tests, what_stopped_the_machine_is_tried_again_also_elsewhere);
+    tcase_add_test(tests, a_port_without_a_drive_is_not_reset);
     tests = kiln_test_case(suite, "stops");
     tcase_add_test(tests, a_port_stops_when_its_data_are_done);
     tcase_add_test(tests, a_port_that_is_started_while_it_stops_runs);
