@@ -93,6 +93,14 @@ unlink_under_way(HbaRequest *request)
 
 /* ---- The end of a request ---- */
 
+static void
+restore_buffers(HbaRequest *request)
+{
+    if (request->cut != NULL)
+        *request->cut = request->uncut;
+    request->cut = NULL;
+}
+
 /* Whoever answers for a unit fills in a command as the unit would. */
 static void
 respond(HbaRequest *request, uint8_t response)
@@ -115,6 +123,7 @@ respond(HbaRequest *request, uint8_t response)
             written += command->length - command->residual;
     }
     memcpy(bytes, &head, RESPONSE_HEADER);
+    restore_buffers(request); /* data may be in the response's buffer, behind it */
     kiln_virtqueue_copy_in(&request->element, 0, bytes, RESPONSE_HEADER + sense_size);
     kiln_virtqueue_push(queue->virtqueue, &request->element, written);
     request_release(request);
@@ -409,8 +418,7 @@ hba_queue_return_kept(HbaQueue *queue)
     while (request != NULL) {
         HbaRequest *next = request->next;
 
-        if (request->cut != NULL)
-            *request->cut = request->uncut;
+        restore_buffers(request);
         kiln_virtqueue_keep(queue->virtqueue, &request->element);
         request_release(request);
         request = next;

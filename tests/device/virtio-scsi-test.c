@@ -231,6 +231,29 @@ START_TEST(overrun)
 }
 END_TEST
 
+/* virtio 1.2 §2.7.4: where a device's buffers end is the driver's business. */
+START_TEST(response_and_data_in_one_buffer)
+{
+    enum { RESPONSE = sizeof(struct virtio_scsi_cmd_resp), INQUIRY = 36 };
+    Hba hba = { 0 };
+    struct virtio_scsi_cmd_req header = { .tag = 1, .cdb = { 0x12, 0, 0, 0, INQUIRY } };
+    KilnDriverBuffer out;
+    Command command = { 0 };
+
+    hba_open(&hba, KILN_DRIVER_SPLIT);
+    clear_attentions(&hba);
+    put_lun(header.lun, 0, 0);
+    out = kiln_driver_alloc_data(hba.driver, &header, sizeof header);
+    command.response = kiln_driver_alloc(hba.driver, RESPONSE + INQUIRY);
+    memset(command.response.host, 0xee, RESPONSE + INQUIRY);
+    kiln_driver_add(hba.driver, REQUEST, &out, 1, &command.response, 1);
+    kiln_driver_kick(hba.driver, REQUEST);
+    ck_assert_uint_eq(run(&hba, &command), 0);
+    ck_assert_int_eq(memcmp(command.response.host + RESPONSE + 16, "KILN HARDDISK", 13), 0);
+    hba_close(&hba);
+}
+END_TEST
+
 /* Both queues, both disks, answers in any order: disks are arrays of blocks. */
 static void
 run_model(uint64_t accept)
@@ -487,6 +510,7 @@ main(void)
     tcase_add_test(tests, config);
     tcase_add_test(tests, addresses);
     tcase_add_test(tests, overrun);
+    tcase_add_test(tests, response_and_data_in_one_buffer);
     tcase_add_test(tests, model_split);
     tcase_add_test(tests, model_packed);
     tcase_add_test(tests, task_management);
