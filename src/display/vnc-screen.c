@@ -282,6 +282,14 @@ send_latin1(KilnVncClient *client, const char *text, int text_length)
            rfbWriteExact(client->rfb, text, text_length) < 0);
 }
 
+/* Who has not read texts before does without the next: they are not worth a connection. */
+static gboolean
+takes_text(const KilnVncClient *client)
+{
+    return !client->doomed && client->state == KILN_VNC_CLIENT_NORMAL &&
+           kiln_vnc_stream_pending(client->stream) <= KILN_VNC_MAX_TEXT;
+}
+
 /* To all but @sender.  The library knows the extended clipboard, but for a client without it, it
  * either says a wrong length or keeps a lock: those it must not see meanwhile. */
 static void
@@ -296,7 +304,7 @@ send_text(const KilnVncClient *sender, char *utf8, int utf8_length, const char *
 
         hidden[i] = -1;
         if (client->rfb == NULL ||
-            (client != sender && !client->doomed && client->rfb->enableExtendedClipboard))
+            (client != sender && takes_text(client) && client->rfb->enableExtendedClipboard))
             continue;
         hidden[i] = client->rfb->sock;
         client->rfb->sock = RFB_INVALID_SOCKET;
@@ -307,8 +315,7 @@ send_text(const KilnVncClient *sender, char *utf8, int utf8_length, const char *
 
         if (hidden[i] >= 0)
             client->rfb->sock = hidden[i];
-        if (client != sender && !client->doomed && client->state == KILN_VNC_CLIENT_NORMAL &&
-            !client->rfb->enableExtendedClipboard)
+        if (client != sender && takes_text(client) && !client->rfb->enableExtendedClipboard)
             send_latin1(client, latin1, latin1_length);
     }
 }
