@@ -283,6 +283,18 @@ take_init(KilnVncClient *client, uint8_t shared)
 /* ---- messages ----------------------------------------------------------------------------------
  */
 
+/* What the client can do has that bit too. */
+static gboolean
+is_provide(const KilnVncClient *client, const uint8_t *message, gsize length)
+{
+    uint32_t flags;
+
+    if (!client->rfb->enableExtendedClipboard || (message[4] & 0x80) == 0 || length < 12)
+        return FALSE;
+    flags = kiln_vnc_u32(message + 8);
+    return (flags & rfbExtendedClipboard_Provide) != 0 && (flags & rfbExtendedClipboard_Caps) == 0;
+}
+
 static void
 take_message(KilnVncClient *client, const uint8_t *message, gsize length)
 {
@@ -291,6 +303,12 @@ take_message(KilnVncClient *client, const uint8_t *message, gsize length)
         kiln_vnc_client_feed(client, message, length);
         if (!client->doomed)
             kiln_vnc_input_encodings(client, message, length);
+        break;
+    case KILN_VNC_CUT_TEXT:
+        if (is_provide(client, message, length))
+            kiln_vnc_screen_provide(client, message, length);
+        else
+            kiln_vnc_client_feed(client, message, length);
         break;
     case KILN_VNC_KEY: kiln_vnc_input_key(client, message); break;
     case KILN_VNC_QEMU: kiln_vnc_input_qemu(client, message); break;

@@ -107,6 +107,8 @@ gboolean kiln_vnc_screen_begin(KilnVnc *vnc);
 void kiln_vnc_screen_end(KilnVnc *vnc);
 /* Brings the copy up to date.  Returns: whether anything has changed. */
 gboolean kiln_vnc_screen_refresh(KilnVnc *vnc);
+/* @message: cut text of the extended clipboard, 12 bytes or more: passes its text to the others */
+void kiln_vnc_screen_provide(KilnVncClient *client, const uint8_t *message, gsize length);
 
 /* ---- vnc-input.c: each takes a whole message */
 void kiln_vnc_input_encodings(KilnVncClient *client, const uint8_t *message, gsize length);

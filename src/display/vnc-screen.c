@@ -3,9 +3,11 @@
  * The copy of the picture that the library's encoders read, made while somebody looks.  A surface
  * says which pixels may have changed; tiles of them that are the same as in the copy are not sent.
  */
+#include "display/vnc-message.h"
 #include "display/vnc-private.h"
 
 #include <string.h>
+#include <zlib.h>
 
 enum {
     TILE_WIDTH = 64,
@@ -342,16 +344,65 @@ pass_text(rfbClientPtr rfb, char *text, int length, gboolean utf8)
         send_text(client, other, (int)other_length, text, length);
 }
 
+/* Returns: whether @out is full. */
+static gboolean
+inflate_some(z_stream *zlib, void *out, guint length)
+{
+    int result = Z_OK;
+
+    zlib->next_out = out;
+    zlib->avail_out = length;
+    while (zlib->avail_out > 0 && result == Z_OK)
+        result = inflate(zlib, Z_SYNC_FLUSH);
+    return zlib->avail_out == 0;
+}
+
+/* Returns: (transfer full) (nullable): @length bytes and a NUL more */
+static char *
+inflate_text(z_stream *zlib, int *length)
+{
+    g_autofree char *text = NULL;
+    uint8_t size[4];
+
+    if (!inflate_some(zlib, size, sizeof size) || kiln_vnc_u32(size) > KILN_VNC_MAX_TEXT)
+        return NULL;
+    *length = (int)kiln_vnc_u32(size);
+    text = g_malloc0((gsize)*length + 1);
+    return inflate_some(zlib, text, (guint)*length) ? g_steal_pointer(&text) : NULL;
+}
+
+/* The extended clipboard's Provide: header, flags, and deflated the size and the text.  The library
+ * takes the size on trust, and passes on whatever was in memory where the text is shorter. */
+void
+kiln_vnc_screen_provide(KilnVncClient *client, const uint8_t *message, gsize length)
+{
+    enum { HEADER_BYTES = 12 };
+    z_stream zlib = { .next_in = (Bytef *)(uintptr_t)(message + HEADER_BYTES),
+                      .avail_in = (uInt)(length - HEADER_BYTES) };
+    g_autofree char *text = NULL;
+    int text_length;
+
+    if ((kiln_vnc_u32(message + 8) & rfbExtendedClipboard_Text) == 0 || inflateInit(&zlib) != Z_OK)
+        return;
+    text = inflate_text(&zlib, &text_length);
+    inflateEnd(&zlib);
+    if (text != NULL)
+        pass_text(client->rfb, text, text_length, TRUE);
+}
+
 static void
 on_cut_text(char *text, int length, rfbClientPtr rfb)
 {
     pass_text(rfb, text, length, FALSE);
 }
 
+/* The library wants one, but does not see a Provide. */
 static void
 on_cut_text_utf8(char *text, int length, rfbClientPtr rfb)
 {
-    pass_text(rfb, text, length, TRUE);
+    (void)text;
+    (void)length;
+    (void)rfb;
 }
 
 /* The extension ExtendedDesktopSize: a status */

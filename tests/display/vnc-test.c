@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <zlib.h>
 
 enum { WIDTH = 200, HEIGHT = 100 };
 
@@ -746,6 +747,50 @@ START_TEST(text_goes_to_the_others)
 }
 END_TEST
 
+/* @size: what it says that @text, of @length bytes, has */
+static void
+send_provide(VncClient *client, uint32_t size, const char *text, gsize length)
+{
+    uint8_t plain[64], message[128] = { 6, 0, 0, 0, 0xff, 0xff, 0xff, 0, 0x10, 0, 0, 1 };
+    uLongf made = 64;
+
+    size = GUINT32_TO_BE(size);
+    memcpy(plain, &size, 4);
+    memcpy(plain + 4, text, length);
+    ck_assert_int_eq(compress(message + 12, &made, plain, 4 + length), Z_OK);
+    message[7] = (uint8_t)(0x100 - 4 - made);
+    vnc_send(client, message, 12 + made);
+}
+
+START_TEST(text_that_is_shorter_than_it_says_goes_nowhere)
+{
+    static const int32_t encodings[] = { (int32_t)rfbEncodingExtendedClipboard };
+    uint8_t caps[16], got[8];
+    VncClient one, two;
+
+    join_in(&one);
+    join_in(&two);
+    vnc_encodings(&one, encodings, G_N_ELEMENTS(encodings));
+    ck_assert(vnc_receive(&one, caps, sizeof caps));
+    send_provide(&one, 1000, "abc", 3);
+    send_provide(&one, UINT32_MAX, "abc", 3);
+    send_provide(&one, 4,
+                 "d\xc3\xa4"
+                 "f",
+                 4);
+    ck_assert(vnc_receive(&two, got, sizeof got));
+    ck_assert_uint_eq(got[7], 3);
+    ck_assert(vnc_receive(&two, got, 3));
+    ck_assert_int_eq(memcmp(got,
+                            "d\xe4"
+                            "f",
+                            3),
+                     0);
+    vnc_client_clear(&one);
+    vnc_client_clear(&two);
+}
+END_TEST
+
 /* ---- the hostile ones ---- */
 
 START_TEST(a_client_that_takes_nothing_delays_nobody)
@@ -1018,6 +1063,7 @@ make_suite(void)
     tcase_add_test(cases, keys_are_pressed_and_let_go);
     tcase_add_test(cases, pointers_are_moved);
     tcase_add_test(cases, text_goes_to_the_others);
+    tcase_add_test(cases, text_that_is_shorter_than_it_says_goes_nowhere);
     tcase_add_test(cases, a_client_that_takes_nothing_delays_nobody);
     tcase_add_test(cases, a_client_that_reads_no_text_gets_no_more);
     tcase_add_test(cases, what_it_asks_for_again_and_again_counts_too);
