@@ -283,6 +283,30 @@ take_init(KilnVncClient *client, uint8_t shared)
 /* ---- messages ----------------------------------------------------------------------------------
  */
 
+/* Texts, sizes and power cost others more than the sender: a few at once, then so many a second. */
+static gboolean
+may_cost(KilnVncClient *client)
+{
+    enum { AT_ONCE = 8, INTERVAL_US = 250 * 1000 };
+    gint64 now = g_get_monotonic_time();
+    gint64 free_at = MAX(client->costly_us, now);
+
+    if (free_at - now > (AT_ONCE - 1) * INTERVAL_US)
+        return FALSE;
+    client->costly_us = free_at + INTERVAL_US;
+    return TRUE;
+}
+
+/* The extended clipboard's Caps are due once, whatever came before. */
+static gboolean
+is_costly(const uint8_t *message, gsize length)
+{
+    if (message[0] == KILN_VNC_CUT_TEXT && (message[4] & 0x80) != 0 && length >= 12 && length <= 76)
+        return (kiln_vnc_u32(message + 8) & rfbExtendedClipboard_Caps) == 0;
+    return message[0] == KILN_VNC_CUT_TEXT || message[0] == KILN_VNC_XVP ||
+           message[0] == KILN_VNC_SET_DESKTOP_SIZE;
+}
+
 /* What the client can do has that bit too. */
 static gboolean
 is_provide(const KilnVncClient *client, const uint8_t *message, gsize length)
@@ -298,6 +322,8 @@ is_provide(const KilnVncClient *client, const uint8_t *message, gsize length)
 static void
 take_message(KilnVncClient *client, const uint8_t *message, gsize length)
 {
+    if (is_costly(message, length) && !may_cost(client))
+        return;
     switch (message[0]) {
     case KILN_VNC_SET_ENCODINGS:
         kiln_vnc_client_feed(client, message, length);

@@ -77,6 +77,8 @@ struct KilnVncClient {
     const uint8_t *message;
     gsize message_length;
 
+    gint64 costly_us; /* when all that it was let do is paid for */
+
     /* vnc-input.c */
     gboolean extended_key, pointer_change, led_state;
     int told_absolute; /* -1: not told */

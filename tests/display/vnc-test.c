@@ -28,6 +28,7 @@ static KilnInputSink *keyboard;
 static GString *typed;  /* what the guest's devices got */
 static GString *events; /* who came and went */
 static char power;
+static guint n_power;
 static KilnSurfaceHint hinted;
 static uint32_t *pixels;
 static gboolean without_des;
@@ -109,6 +110,7 @@ on_power(void *data, char what)
 {
     (void)data;
     power = what;
+    n_power++;
 }
 
 static void
@@ -855,6 +857,22 @@ START_TEST(what_it_asks_for_again_and_again_counts_too)
 }
 END_TEST
 
+START_TEST(what_costs_others_is_rationed)
+{
+    uint8_t resets[1000][4];
+    VncClient client;
+
+    for (guint i = 0; i < G_N_ELEMENTS(resets); i++)
+        memcpy(resets[i], "\xfa\0\1\4", 4);
+    join_in(&client);
+    vnc_send(&client, resets, sizeof resets);
+    first_picture(&client);
+    ck_assert_uint_ge(n_power, 8);
+    ck_assert_uint_lt(n_power, 100); /* seconds of a busy machine */
+    vnc_client_clear(&client);
+}
+END_TEST
+
 /* ---- the stream ---- */
 
 static gboolean stream_ended;
@@ -1067,6 +1085,7 @@ make_suite(void)
     tcase_add_test(cases, a_client_that_takes_nothing_delays_nobody);
     tcase_add_test(cases, a_client_that_reads_no_text_gets_no_more);
     tcase_add_test(cases, what_it_asks_for_again_and_again_counts_too);
+    tcase_add_test(cases, what_costs_others_is_rationed);
     tcase_add_test(cases, a_stream_that_never_drains_loses_nothing);
     tcase_add_test(cases, a_stream_ends_rather_than_leave_out_a_part);
     tcase_add_loop_test(cases, nonsense_ends_the_connection, 0, G_N_ELEMENTS(nonsense));
