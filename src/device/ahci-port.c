@@ -193,6 +193,23 @@ finish(AhciSlot *slot)
         ahci_raise(port, bits);
 }
 
+/* Nobody is told of one whose port stops, or has met an error. */
+static void
+conclude(AhciSlot *slot)
+{
+    gboolean no_buffer = slot->ata.outcome == KILN_ATA_NO_BUFFER;
+
+    if (slot->port->stopping || slot->port->halted)
+        return;
+    if (no_buffer && slot->fault) {
+        halt(slot->port, PXIS_HBFS);
+        return;
+    }
+    finish(slot);
+    if (no_buffer)
+        ahci_raise(slot->port, PXIS_OFS);
+}
+
 static void
 done(KilnAtaRequest *request)
 {
@@ -206,14 +223,7 @@ done(KilnAtaRequest *request)
     } else {
         if (port->running == 0)
             port->alone = FALSE;
-        if (port->stopping || port->halted)
-            ; /* nobody is told of it any more */
-        else if (request->outcome == KILN_ATA_NO_BUFFER && slot->fault)
-            halt(port, PXIS_HBFS);
-        else
-            finish(slot);
-        if (request->outcome == KILN_ATA_NO_BUFFER && !slot->fault)
-            ahci_raise(port, PXIS_OFS);
+        conclude(slot);
         if (port->running == 0 && (port->ci | port->accepted) != 0)
             ahci_port_kick(port); /* one that had to be alone */
     }

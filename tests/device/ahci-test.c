@@ -721,6 +721,25 @@ START_TEST(a_port_stops_when_its_data_are_done)
 }
 END_TEST
 
+START_TEST(a_port_that_stops_tells_of_no_overflow)
+{
+    Fixture f;
+    AhciCommand command = media(READ_DMA_EXT, 0, 2);
+    AhciPrd prd = { AHCI_DATA, SECTOR }; /* too short */
+
+    fixture_open(&f, &plain);
+    f.ahci.blocks[0]->mode = MEMORY_BLOCK_HELD;
+    ahci_put(&f.ahci, 0, 0, &command, &prd, 1);
+    ahci_issue(&f.ahci, 0, 1, FALSE);
+    ahci_settle_loop();
+    ahci_port_write(&f.ahci, 0, AHCI_PXCMD, 0x10);
+    release_one(&f);
+    ck_assert_uint_eq(port(&f, AHCI_PXCMD) & CR, 0);
+    ck_assert_uint_eq(port(&f, AHCI_PXIS), 0);
+    fixture_close(&f);
+}
+END_TEST
+
 START_TEST(a_port_that_is_started_while_it_stops_runs)
 {
     Fixture f;
@@ -1029,6 +1048,7 @@ make_suite(void)
     tcase_add_test(tests, a_port_without_a_drive_is_not_reset);
     tests = kiln_test_case(suite, "stops");
     tcase_add_test(tests, a_port_stops_when_its_data_are_done);
+    tcase_add_test(tests, a_port_that_stops_tells_of_no_overflow);
     tcase_add_test(tests, a_port_that_is_started_while_it_stops_runs);
     tcase_add_test(tests, a_reset_of_the_machine_forgets_what_is_under_way);
     tcase_add_test(tests, a_reset_of_the_controller_waits_too);
