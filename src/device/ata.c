@@ -35,8 +35,10 @@ ata_succeed(KilnAtaRequest *request)
     KilnDiskCounter *counter = request->counter;
 
     if (counter != NULL) {
+        gboolean is_trim = counter == &request->disk->statistics.discard;
+
         kiln_disk_count(&counter->requests, 1);
-        kiln_disk_count(&counter->bytes, request->transferred);
+        kiln_disk_count(&counter->bytes, is_trim ? request->trimmed : request->transferred);
         kiln_disk_count(&counter->time_ns, kiln_clock_ns() - request->start_ns);
     }
     request->done(request);
@@ -93,7 +95,9 @@ host_failed(KilnAtaRequest *request, int error)
         request->done(request);
         return FALSE;
     }
-    if (request->length > 0)
+    if (request->block.op == KILN_BLOCK_DISCARD)
+        request->answer.lba = request->block.offset >> disk->sector_bits;
+    else if (request->length > 0)
         request->answer.lba = (request->at + request->transferred) >> disk->sector_bits;
     fail(request, read ? KILN_ATA_ERROR_UNC : KILN_ATA_ERROR_ABRT);
     return FALSE;
@@ -300,7 +304,8 @@ ata_start_trim(KilnAtaDisk *disk, KilnAtaRequest *request)
         memcpy(request->buffer + bytes, request->iov[i].iov_base, request->iov[i].iov_len);
         bytes += request->iov[i].iov_len;
     }
-    request->transferred = 0;
+    request->transferred = sizeof request->buffer;
+    request->trimmed = 0;
     for (unsigned i = 0; i < N_RANGES; i++) {
         range_at(request, i, &lba, &n);
         if (n != 0 && !kiln_range_inside(lba, n, ata_sectors(disk))) {
@@ -308,7 +313,7 @@ ata_start_trim(KilnAtaDisk *disk, KilnAtaRequest *request)
             ata_refuse(request, KILN_ATA_ERROR_IDNF);
             return;
         }
-        request->transferred += (uint64_t)n << disk->sector_bits; /* for statistics */
+        request->trimmed += (uint64_t)n << disk->sector_bits;
     }
     if (disk->chain->read_only) {
         ata_refuse(request, KILN_ATA_ERROR_ABRT);

@@ -140,7 +140,8 @@ struct KilnAtaRequest {
     uint8_t phase;            /* of @block: see ata.c */
     int result;               /* the same */
     uint64_t start_ns;
-    uint64_t at; /* bytes: where on the disk it begins */
+    uint64_t at;      /* bytes: where on the disk it begins */
+    uint64_t trimmed; /* bytes of the disk that a trim names, for statistics */
     uint8_t buffer[KILN_ATA_SECTOR];
 };
 

@@ -337,6 +337,7 @@ START_TEST(trim_discards_all_its_ranges_or_none)
 {
     Fixture f;
     AhciCommand command = { TRIM, LBA, 1, 1, 0, TRUE };
+    KilnDiskStatistics statistics;
 
     fixture_open(&f, &plain);
     memset(f.ahci.blocks[0]->bytes, 0xee, DISK_BYTES);
@@ -345,6 +346,9 @@ START_TEST(trim_discards_all_its_ranges_or_none)
     kiln_le64_store(host(&f, AHCI_DATA + 16), 64 | UINT64_C(16) << 48);
     ck_assert_uint_eq(run(&f, command, SECTOR), GOOD);
     ck_assert_uint_eq(f.ahci.blocks[0]->seen.discards, 2);
+    ck_assert_uint_eq(kiln_le32_load(host(&f, AHCI_LISTS + 4)), SECTOR); /* bytes moved */
+    kiln_ata_statistics(f.ahci.drives[0]->disk, &statistics);
+    ck_assert_uint_eq(statistics.discard.bytes, 24 * SECTOR);
     ck_assert_uint_eq(f.ahci.blocks[0]->bytes[16 * SECTOR], 0);
     ck_assert_uint_eq(f.ahci.blocks[0]->bytes[24 * SECTOR], 0xee);
     kiln_le64_store(host(&f, AHCI_DATA + 16), (DISK_SECTORS - 1) | UINT64_C(2) << 48);
