@@ -209,8 +209,7 @@ take_segments(ScsiTask *task, uint32_t list_bytes)
     if (bytes > there - HEADER_BYTES || bytes % SCSI_UNMAP_SEGMENT_BYTES != 0 ||
         kiln_be16_load(list) + UINT32_C(2) > list_bytes)
         return SENSE_PARAMETER_LENGTH;
-    if (task->segments == NULL)
-        task->segments = g_malloc(sizeof list - HEADER_BYTES);
+    task->segments = g_malloc(sizeof list - HEADER_BYTES);
     memcpy(task->segments, list + HEADER_BYTES, bytes);
     task->n_segments = bytes / SCSI_UNMAP_SEGMENT_BYTES;
     task->i_segment = 0;
@@ -272,8 +271,7 @@ take_pattern(ScsiTask *task)
 {
     uint32_t size = task->unit->block_size;
 
-    if (task->pattern == NULL)
-        task->pattern = g_malloc(PATTERN_BYTES);
+    task->pattern = g_malloc(PATTERN_BYTES);
     scsi_gather(task, task->pattern, size);
     if (task->pattern[0] == 0 && memcmp(task->pattern, task->pattern + 1, size - 1) == 0)
         return TRUE;

@@ -60,6 +60,8 @@ task_release(ScsiTask *task)
 
     if (task->cut != NULL)
         *task->cut = task->uncut;
+    g_clear_pointer(&task->segments, g_free);
+    g_clear_pointer(&task->pattern, g_free);
     if (task->previous != NULL)
         task->previous->next = task->next;
     else
@@ -81,8 +83,6 @@ scsi_tasks_free(KilnScsiUnit *unit)
     while (task != NULL) {
         ScsiTask *next = task->next;
 
-        g_free(task->segments);
-        g_free(task->pattern);
         g_free(task);
         task = next;
     }

@@ -6,7 +6,8 @@
  *   CDB and buffers -> kiln_scsi_unit_submit() -> kiln_block_submit() … -> command->done
  *
  * A CDB, and what its buffers hold, is a stranger's: whatever it says ends in a status and sense
- * data.  The unit allocates for a command only while more are under way than ever were before.
+ * data.  The unit allocates for a command only while more are under way than ever were before, and
+ * what UNMAP and WRITE SAME say while they are under way.
  *
  * Everything is called in the thread of the unit's context, the chain's too, unless said otherwise;
  * opening, closing and changing the medium is the main thread's, while nothing is under way.
