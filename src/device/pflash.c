@@ -499,12 +499,17 @@ measure(Pflash *flash, const KilnPflashOptions *options, int fd, GError **error)
     if (fstat(fd, &info) != 0)
         return kiln_error_set_errno(error, errno, "cannot measure '%s'", options->path);
     if (info.st_size <= 0 || info.st_size > KILN_PFLASH_MAX ||
-        info.st_size % KILN_PFLASH_BLOCK != 0 || (uint64_t)info.st_size > options->end)
+        info.st_size % KILN_PFLASH_BLOCK != 0)
         return kiln_error_set(error, KILN_ERROR_INVALID,
                               "'%s' has %" G_GINT64_FORMAT
                               " bytes: a raw image of flash is a multiple of %d and at most %d",
                               options->path, (gint64)info.st_size, KILN_PFLASH_BLOCK,
                               KILN_PFLASH_MAX);
+    if (options->end - (uint64_t)info.st_size < KILN_LAYOUT_FLASH_END - KILN_PFLASH_MAX)
+        return kiln_error_set(error, KILN_ERROR_INVALID,
+                              "'%s' has %" G_GINT64_FORMAT
+                              " bytes: all flash together has at most %d",
+                              options->path, (gint64)info.st_size, KILN_PFLASH_MAX);
     flash->size = (uint64_t)info.st_size;
     return TRUE;
 }

@@ -21,7 +21,7 @@
 enum {
     KILN_PFLASH_BLOCK = 4096,
     KILN_PFLASH_BUFFER = 256,      /* bytes of one buffered write at most */
-    KILN_PFLASH_MAX = 64 << 20,    /* bytes of a bank */
+    KILN_PFLASH_MAX = 16 << 20,    /* bytes of all banks: below are KVM's TSS and the APICs */
     KILN_PFLASH_SETTLE_READS = 64, /* in array mode, before reads are memory again */
 };
 

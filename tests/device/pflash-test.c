@@ -410,6 +410,24 @@ START_TEST(images_of_no_size_are_refused)
 }
 END_TEST
 
+/* What is below belongs to KVM and the interrupt controllers. */
+START_TEST(flash_stays_in_its_16_mib)
+{
+    g_autoptr(GError) error = NULL;
+    Bank bank;
+
+    bank_file(&bank, SIZE);
+    bank_attach(&bank, TOP - (16 << 20) + SIZE - BLOCK, TRUE, &error);
+    kiln_assert_error_has(error, "at most 16777216");
+    kiln_assert_error_has(error, bank.path);
+    ck_assert_ptr_null(bank.device);
+    g_clear_error(&error);
+    bank_attach(&bank, TOP - (16 << 20) + SIZE, TRUE, &error);
+    kiln_assert_no_error(error);
+    bank_close(&bank);
+}
+END_TEST
+
 /* The host's disk does not take it: the guest is told, and what was lost comes with the next. */
 START_TEST(a_full_disk_is_an_error_of_the_flash)
 {
@@ -532,6 +550,7 @@ pflash_suite(void)
     tcase_add_test(commands, nonsense_changes_nothing);
     tcase_add_loop_test(commands, random_operations_do_what_the_model_does, 0, 4);
     tcase_add_test(files, images_of_no_size_are_refused);
+    tcase_add_test(files, flash_stays_in_its_16_mib);
     tcase_add_test(files, a_full_disk_is_an_error_of_the_flash);
     tcase_add_test(files, syncs_behind_the_guest);
     tcase_add_test(state, saved_in_the_middle_of_a_command);
