@@ -557,6 +557,7 @@ kiln_ahci_new(const KilnAhciOptions *options, GError **error)
     kiln_pci_device_init(&hba->pci, &hba_ops, &pci_ops, options->id, &identity);
     hba->memory = options->memory;
     hba->ghc = GHC_AE;
+    hba->quiesced = TRUE;
     kiln_cond_init(&hba->idle);
     for (unsigned i = 0; i < KILN_AHCI_N_PORTS; i++) {
         hba->ports[i] = (AhciPort){ .hba = hba, .index = i, .kick = KILN_EVENT_NONE };

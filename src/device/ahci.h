@@ -33,6 +33,8 @@ typedef struct {
 /**
  * kiln_ahci_new:
  *
+ * It begins no command before kiln_ahci_resume(), so that one that is loaded waits for the machine.
+ *
  * Returns: (transfer full): the function, or NULL with @error set.
  */
 KilnPciDevice *kiln_ahci_new(const KilnAhciOptions *options, GError **error);

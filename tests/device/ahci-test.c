@@ -889,6 +889,24 @@ START_TEST(pointers_that_lead_nowhere)
 }
 END_TEST
 
+/* As one that was loaded, and then the machine goes on. */
+START_TEST(a_new_controller_waits_for_the_machine)
+{
+    AhciDriver ahci;
+    AhciCommand command = { .command = FLUSH_EXT };
+
+    ahci_driver_open_paused(&ahci);
+    ahci_driver_add_disk(&ahci, 0, DISK_BYTES, &plain);
+    ahci_driver_start(&ahci, 0);
+    (void)ahci_run(&ahci, 0, &command, NULL, 0);
+    ck_assert_uint_eq(ahci_port_read(&ahci, 0, AHCI_PXCI), 1);
+    kiln_ahci_resume(ahci.pci);
+    ahci_settle_loop();
+    ck_assert_uint_eq(ahci_port_read(&ahci, 0, AHCI_PXCI), 0);
+    ahci_driver_close(&ahci);
+}
+END_TEST
+
 START_TEST(who_is_no_bus_master_moves_nothing)
 {
     Fixture f;
@@ -1060,6 +1078,7 @@ make_suite(void)
     tcase_add_test(tests, a_software_reset_brings_the_signature);
     tests = kiln_test_case(suite, "hostile");
     tcase_add_test(tests, pointers_that_lead_nowhere);
+    tcase_add_test(tests, a_new_controller_waits_for_the_machine);
     tcase_add_test(tests, who_is_no_bus_master_moves_nothing);
     tcase_add_test(tests, interrupts_by_message);
     tests = kiln_test_case(suite, "cdrom");

@@ -22,7 +22,7 @@ ahci_driver_place(AhciDriver *driver)
 }
 
 void
-ahci_driver_open(AhciDriver *driver)
+ahci_driver_open_paused(AhciDriver *driver)
 {
     KilnAhciOptions options = { .id = "sata0" };
 
@@ -33,6 +33,13 @@ ahci_driver_open(AhciDriver *driver)
     g_assert(kiln_pci_bus_add(kiln_pci_host_root(driver->board->host), driver->pci,
                               KILN_PCI_DEVFN(AHCI_SLOT, SLOT_FUNCTION), NULL));
     ahci_driver_place(driver);
+}
+
+void
+ahci_driver_open(AhciDriver *driver)
+{
+    ahci_driver_open_paused(driver);
+    kiln_ahci_resume(driver->pci);
 }
 
 void

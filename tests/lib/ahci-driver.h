@@ -64,6 +64,10 @@ typedef struct {
 
 /* A board with a controller, its BAR placed, a bus master; no drives yet. */
 void ahci_driver_open(AhciDriver *driver);
+
+/* The same, of a machine that does not run yet. */
+void ahci_driver_open_paused(AhciDriver *driver);
+
 void ahci_driver_close(AhciDriver *driver);
 
 /* As firmware does after a reset of the machine: places the BAR, makes it a bus master. */
