@@ -15,7 +15,8 @@ struct KilnPflashStore {
     char *name; /* (owned) */
     KilnFd fd;  /* (owned) */
     KilnRatelimit log_limit;
-    atomic_bool dirty;      /* written since the last fdatasync began */
+    atomic_bool dirty;      /* written since the last fdatasync that succeeded began */
+    atomic_bool pending;    /* somebody has been told so, and has not begun */
     KilnEvent written;      /* vCPU -> main, which alone may start a thread */
     KilnEvent work;         /* main -> thread */
     KilnLoopThread *thread; /* (owned) */
@@ -27,14 +28,17 @@ sync_file(KilnPflashStore *store)
 {
     int failed;
 
+    atomic_store(&store->pending, false);
     if (!atomic_exchange(&store->dirty, false))
         return;
     do
         failed = fdatasync(store->fd);
     while (failed != 0 && errno == EINTR);
-    if (failed != 0)
-        kiln_log_guest(&store->log_limit, "%s: cannot flush the file: %s", store->name,
-                       g_strerror(errno));
+    if (failed == 0)
+        return;
+    atomic_store(&store->dirty, true); /* again with the next write, or at the end */
+    kiln_log_guest(&store->log_limit, "%s: cannot flush the file: %s", store->name,
+                   g_strerror(errno));
 }
 
 static void
@@ -49,10 +53,12 @@ on_written(gpointer data)
     KilnPflashStore *store = data;
     g_autoptr(GError) error = NULL;
 
-    if (kiln_loop_thread_start(store->thread, &error))
+    if (kiln_loop_thread_start(store->thread, &error)) {
         kiln_event_set(&store->work);
-    else
-        kiln_log_guest(&store->log_limit, "%s: %s", store->name, error->message);
+        return;
+    }
+    atomic_store(&store->pending, false); /* the next write tries again */
+    kiln_log_guest(&store->log_limit, "%s: %s", store->name, error->message);
 }
 
 gboolean
@@ -65,7 +71,8 @@ kiln_pflash_store_write(KilnPflashStore *store, const void *data, uint64_t lengt
                        g_strerror(-failed));
         return FALSE;
     }
-    if (!atomic_exchange(&store->dirty, true))
+    atomic_store(&store->dirty, true);
+    if (!atomic_exchange(&store->pending, true))
         kiln_event_set(&store->written);
     return TRUE;
 }
