@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "block/lock.h"
 
 enum { TEMPLATE_MAX = 64 << 20 /* bytes */ };
 
@@ -88,20 +89,53 @@ make(const char *path, const char *template, GError **error)
     return write_whole(path, content, error);
 }
 
+/* Returns: an old store, with the lock that who uses it has; -1, with @error set unless there is
+ * none. */
+static KilnFd
+lock_old(const char *path, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    g_auto(KilnFd) fd = kiln_open(path, O_RDWR, 0, &failure);
+
+    if (fd < 0) {
+        if (!g_error_matches(failure, KILN_ERROR, KILN_ERROR_NOT_FOUND))
+            g_propagate_error(error, g_steal_pointer(&failure));
+        return -1;
+    }
+    if (!kiln_file_lock(fd, path, KILN_LOCK_CONSISTENT_READ | KILN_LOCK_WRITE,
+                        KILN_LOCK_CONSISTENT_READ, error))
+        return -1;
+    return kiln_fd_steal(&fd);
+}
+
+/* The old one stays locked until the new one has its name. */
+static gboolean
+make_again(const char *path, const char *template, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    g_auto(KilnFd) old = lock_old(path, &failure);
+
+    if (failure != NULL) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return FALSE;
+    }
+    return make(path, template, error);
+}
+
 KilnFd
 kiln_nvram_open(const char *path, const char *template, gboolean reset, GError **error)
 {
     g_autoptr(GError) failure = NULL;
-    KilnFd fd = -1;
+    KilnFd fd;
 
-    if (!reset) {
-        fd = kiln_open(path, O_RDWR, 0, &failure);
-        if (fd >= 0)
-            return fd;
-        if (!g_error_matches(failure, KILN_ERROR, KILN_ERROR_NOT_FOUND)) {
-            g_propagate_error(error, g_steal_pointer(&failure));
-            return -1;
-        }
+    if (reset)
+        return make_again(path, template, error) ? kiln_open(path, O_RDWR, 0, error) : -1;
+    fd = kiln_open(path, O_RDWR, 0, &failure);
+    if (fd >= 0)
+        return fd;
+    if (!g_error_matches(failure, KILN_ERROR, KILN_ERROR_NOT_FOUND)) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return -1;
     }
     return make(path, template, error) ? kiln_open(path, O_RDWR, 0, error) : -1;
 }

@@ -11,7 +11,7 @@
  * kiln_nvram_open:
  * @path: of the guest's variable store
  * @template: (nullable): what it is made of, if it is not there
- * @reset: make it of the template even if it is there
+ * @reset: make it of the template even if it is there, unless a guest that runs has locked it
  *
  * A new one is there as a whole, and on stable storage, or not at all; it is readable by its owner
  * alone.  Nobody else makes it at the same time: the guest's name is claimed.

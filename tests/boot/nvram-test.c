@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "block/lock.h"
 #include "tests/lib/kiln-test.h"
 
 typedef struct {
@@ -69,6 +70,30 @@ START_TEST(made_once)
 }
 END_TEST
 
+/* The file of a guest that runs is not taken away from it. */
+START_TEST(one_in_use_is_not_made_again)
+{
+    g_autoptr(GError) error = NULL;
+    g_auto(KilnFd) fd = -1;
+    KilnFd again;
+    Store store;
+
+    store_open(&store);
+    fd = kiln_nvram_open(store.path, store.template, FALSE, NULL);
+    ck_assert_int_eq(kiln_write_full(fd, "variable", 8, 0), 0);
+    ck_assert(kiln_file_lock(fd, store.path, KILN_LOCK_WRITE, KILN_LOCK_CONSISTENT_READ, NULL));
+    ck_assert_int_lt(kiln_nvram_open(store.path, store.template, TRUE, &error), 0);
+    kiln_assert_error_has(error, store.path);
+    assert_content(store.path, "variable");
+    kiln_fd_clear(&fd);
+    again = kiln_nvram_open(store.path, store.template, TRUE, NULL);
+    ck_assert_int_ge(again, 0);
+    assert_content(store.path, "template");
+    kiln_fd_clear(&again);
+    store_close(&store);
+}
+END_TEST
+
 /* A start that was killed in the middle of it. */
 START_TEST(half_of_one_is_none)
 {
@@ -118,6 +143,7 @@ nvram_suite(void)
     TCase *files = kiln_test_case(suite, "files");
 
     tcase_add_test(files, made_once);
+    tcase_add_test(files, one_in_use_is_not_made_again);
     tcase_add_test(files, half_of_one_is_none);
     tcase_add_test(files, says_what_is_missing);
     return suite;
