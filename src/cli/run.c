@@ -128,6 +128,19 @@ place_channels(const KilnDomain *domain)
     }
 }
 
+static void
+add_graphics_dirs(GPtrArray *dirs, const KilnGraphics *graphics)
+{
+    if (graphics->socket != NULL)
+        g_ptr_array_add(dirs, g_path_get_dirname(graphics->socket));
+    for (guint i = 0; i < graphics->listens->len; i++) {
+        const KilnGraphicsListen *one = g_ptr_array_index(graphics->listens, i);
+
+        if (one->socket != NULL)
+            g_ptr_array_add(dirs, g_path_get_dirname(one->socket));
+    }
+}
+
 /* Returns: (transfer full): the directories of all sockets that are made for @domain. */
 static char **
 socket_dirs(const KilnDomain *domain)
@@ -143,6 +156,8 @@ socket_dirs(const KilnDomain *domain)
         add_socket_dir(dirs, &((KilnConsole *)g_ptr_array_index(domain->consoles, i))->source);
     for (guint i = 0; i < domain->channels->len; i++)
         add_socket_dir(dirs, &((KilnChannel *)g_ptr_array_index(domain->channels, i))->source);
+    for (guint i = 0; i < domain->graphics->len; i++)
+        add_graphics_dirs(dirs, g_ptr_array_index(domain->graphics, i));
     g_ptr_array_add(dirs, NULL);
     return (char **)g_ptr_array_free(dirs, FALSE);
 }

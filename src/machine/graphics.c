@@ -162,6 +162,8 @@ listen_unix(KilnMachine *machine, char **path, GError **error)
 static gboolean
 listen(KilnMachine *machine, KilnGraphics *graphics, GError **error)
 {
+    if (graphics->autoport == KILN_SWITCH_ON)
+        graphics->port.set = FALSE; /* one of an earlier run: libvirt forgets it too */
     if (graphics->socket != NULL)
         return listen_unix(machine, &graphics->socket, error);
     if (graphics->listens->len == 0)
